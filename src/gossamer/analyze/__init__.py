@@ -1,0 +1,1 @@
+"""What a sparse network is and costs."""

@@ -1,0 +1,1 @@
+"""The workbench: data, models, one plain training loop, recipes and comparisons."""

@@ -1,0 +1,1 @@
+"""Per-sample difficulty: arrays in, ``(N,)`` out, larger is harder."""
