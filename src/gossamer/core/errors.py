@@ -28,25 +28,23 @@ class MissingError(UserError, FileNotFoundError):
 
 
 class UnknownNameError(UserError, LookupError):
-    """A name that no table has."""
-
-
-def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownNameError:
-    """The error for a name that no table has, with the nearest one that exists.
+    """A name that no table has, with the nearest one that exists.
 
     Args:
         kind: what the table holds, such as ``"method"``.
         name: the name asked for.
         known: the names the table has.
 
-    Returns:
-        The error, to be raised by the caller.
-
     Example:
-        >>> print(unknown("method", "rigll", ["set", "rigl"]))
+        >>> print(UnknownNameError("method", "rigll", ["set", "rigl"]))
         unknown method 'rigll'; did you mean 'rigl'? known: rigl, set
     """
-    names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return UnknownNameError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        super().__init__(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
+
+
+unknown = UnknownNameError

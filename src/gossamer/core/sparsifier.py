@@ -1,0 +1,300 @@
+"""The one stateful driver of a method in a training loop."""
+
+import warnings
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
+from gossamer.core import masks as mask_ops
+from gossamer.core.errors import SettingError, StateError
+from gossamer.core.masks import Masks
+from gossamer.core.method import CLEAN, Deviations, Method, describe, promised
+from gossamer.core.named import Params, Where, select, shapes
+from gossamer.core.newborn import Newborn, restart_
+from gossamer.core.report import Report, report
+
+SCHEMA = 1
+
+
+class LayerCollapseWarning(UserWarning):
+    """A layer has no live weight left, so nothing passes through it."""
+
+
+class Sparsifier:
+    """Drives a method in anyone's loop: one line after ``backward()``, before clipping and ``optimizer.step()``.
+
+    Weights hold real zeros.  ``step()`` masks the gradients in place, so that the optimizer leaves dead weights at
+    zero by itself; when the method is due it first takes the dense gradients to rewire.  Nothing is wrapped or hooked.
+
+    Count one ``step()`` for every ``optimizer.step()``: with accumulation call it once per update, with
+    ``GradScaler`` after ``scaler.unscale_(optimizer)``.  A rewiring that meets non-finite gradients waits for the next
+    step.  Every rank of a distributed run calls it after the gradients were reduced, and gets the same masks.
+
+    Args:
+        method: a description such as ``RigL(sparsity=0.9, total_steps=10_000)``, or an object of your own.
+        model: the network; its selected weights get zeros at once.
+        optimizer: the one that updates them.
+        seed: decides every random choice, together with the step.
+        where: which weights, see ``select``.
+        newborn: state of a newborn weight in the optimizer: ``"fresh"`` as at its first step, or ``"mean"``, which
+            gives Adam's second moment the mean of the layer's survivors.  Adam divides by its own step count, which
+            all weights of a tensor share, so with "fresh" a newborn's first update is up to 2.5 times the learning
+            rate (β₁ = 0.9, β₂ = 0.999, after 1 000 steps); with "mean" it is like its neighbours'.
+
+    Raises:
+        StateError: the optimizer does not hold the selected weights, or the masks do not fit them.
+        SettingError: an unknown choice for ``newborn``.
+
+    Example:
+        >>> from gossamer import RigL
+        >>> _ = torch.manual_seed(0)
+        >>> model = nn.Linear(20, 10)
+        >>> optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        >>> sparsifier = Sparsifier(RigL(sparsity=0.9, total_steps=100, every=2), model, optimizer, seed=0)
+        >>> for _ in range(10):
+        ...     optimizer.zero_grad()
+        ...     model(torch.randn(8, 20)).square().mean().backward()
+        ...     rewired = sparsifier.step()
+        ...     optimizer.step()
+        >>> int(model.weight.count_nonzero()), sparsifier.sparsity
+        (20, 0.9)
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        model: nn.Module,
+        optimizer: Optimizer,
+        *,
+        seed: int = 0,
+        where: Where = None,
+        newborn: Newborn = "fresh",
+    ) -> None:
+        if newborn not in ("fresh", "mean"):
+            raise SettingError(f"expected newborn='fresh' or 'mean', got {newborn!r}; 'fresh' is the papers'")
+        self.method, self.seed, self.newborn = method, seed, newborn
+        self._model, self._optimizer = model, optimizer
+        self._params: Params = select(model, where)
+        self._check_optimizer()
+        self._clock = 0  # calls of step() so far
+        self._due: int | None = None  # the step of a rewiring that has not been done yet
+        self._hooks: list[RemovableHandle] = []
+        self._attached: RemovableHandle | None = None
+        self._removed = False
+        with torch.no_grad():
+            masks = method.masks(self._params, self._generator("start"))
+            mask_ops.check(masks, self._params)
+            self._check_promise(masks, 0)
+            self._start = mask_ops.density(masks)
+            self._masks: Masks = {name: torch.zeros_like(mask) for name, mask in masks.items()}
+            self._adopt(masks)
+        if self._deviations.dense_momentum:
+            self._hooks.append(optimizer.register_step_post_hook(lambda *_: self.mask_weights()))
+
+    @property
+    def masks(self) -> Masks:
+        """Who lives, by parameter name; the tensors are the sparsifier's own: clone before changing them."""
+        return dict(self._masks)
+
+    @property
+    def sparsity(self) -> float:
+        """The actual share of zeros among the selected weights."""
+        return mask_ops.sparsity(self._masks)
+
+    @property
+    def clock(self) -> int:
+        """How many times ``step()`` was called."""
+        return self._clock
+
+    def step(self) -> bool:
+        """Mask the gradients, after rewiring if the method is due: between ``backward()`` and ``optimizer.step()``.
+
+        Returns:
+            Whether the masks changed at this step.
+
+        Raises:
+            StateError: no gradients are there, dead weights came alive outside of the masks, or it was removed.
+        """
+        if self._removed:
+            raise StateError("expected a working sparsifier, got one after remove(); make a new Sparsifier")
+        with torch.no_grad():
+            if self._clock == 1:  # a static method never rewires, so look once after the first optimizer step
+                self._check_leak()
+            if self.method.due(self._clock):
+                self._due = self._clock
+            rewired = self._due is not None and self._rewire(self._due)
+            if not self._deviations.dense_momentum:
+                self._mask_gradients()
+        if rewired and self._deviations.replace_step:
+            self._optimizer.zero_grad(set_to_none=True)
+        self._clock += 1
+        return rewired
+
+    def mask_weights(self) -> None:
+        """Write zeros into all dead weights: after an optimizer that mixes entries, or after loading weights."""
+        with torch.no_grad():
+            for name, weight in self._params.items():
+                weight.masked_fill_(self._dead[name], 0)
+
+    def report(self) -> Report:
+        """Asked and actual density per layer, why, and what stays dense; ``print`` it.
+
+        Returns:
+            A table; its rows are data classes.
+        """
+        return report(self.method, self._model, self._params, self._masks, self._start, self._clock)
+
+    def attach(self, optimizer: Optimizer | None = None) -> RemovableHandle:
+        """For loops that cannot be edited: call ``step()`` before every step of the optimizer, by itself.
+
+        Clipping that the loop does before ``optimizer.step()`` then sees the dense gradients, whose norm is larger.
+
+        Args:
+            optimizer: the one to follow; default the sparsifier's.
+
+        Returns:
+            A handle whose ``remove()`` ends it.
+
+        Raises:
+            StateError: it is attached already.
+        """
+        if self._attached is not None and self._attached.id in (self._attached.hooks_dict_ref() or ()):
+            raise StateError("expected a sparsifier that is not attached, got one that is; remove() the handle first")
+        self._attached = (optimizer or self._optimizer).register_step_pre_hook(lambda *_: self._ignore(self.step()))
+        self._hooks.append(self._attached)
+        return self._attached
+
+    def remove(self) -> None:
+        """End the sparse training: no hook stays, weights keep their zeros as plain numbers and may grow again."""
+        for handle in self._hooks:
+            handle.remove()
+        self._hooks.clear()
+        self._removed = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything a resumed run needs, as numbers, strings and tensors (loads with ``weights_only=True``).
+
+        Returns:
+            Masks as bits, the clock, a postponed rewiring, and the method in words.
+        """
+        return {
+            "schema": SCHEMA,
+            "method": describe(self.method),
+            "seed": self.seed,
+            "clock": self._clock,
+            "due": self._due,
+            "start": dict(self._start),
+            "shapes": shapes(self._params),
+            "masks": mask_ops.pack(self._masks),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where ``state_dict()`` was taken; load model and optimizer as well, before or after.
+
+        Args:
+            state: what ``state_dict()`` gave.
+
+        Raises:
+            StateError: it belongs to another method, model, seed or version.
+        """
+        expected = {
+            "schema": SCHEMA,
+            "method": describe(self.method),
+            "seed": self.seed,
+            "shapes": shapes(self._params),
+        }
+        for key, value in expected.items():
+            if state.get(key) != value:
+                raise StateError(
+                    f"expected a sparsifier state with {key} {value}, got {state.get(key)}; "
+                    "build the sparsifier as it was when the state was saved"
+                )
+        stored = mask_ops.unpack(state["masks"], shapes(self._params))
+        self._masks = {name: mask.to(self._params[name].device) for name, mask in stored.items()}
+        self._dead = {name: ~mask for name, mask in self._masks.items()}
+        self._clock, self._due, self._start = state["clock"], state["due"], dict(state["start"])
+        self.mask_weights()
+
+    @property
+    def _deviations(self) -> Deviations:
+        return getattr(self.method, "deviations", CLEAN)
+
+    @staticmethod
+    def _ignore(_: bool) -> None:
+        """Optimizer hooks must return None."""
+
+    def _generator(self, moment: int | str) -> torch.Generator:
+        """A generator that depends on seed and moment only: nothing to store, nothing to send between ranks."""
+        digest = sha256(f"gossamer {self.seed} {moment}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+
+    def _rewire(self, due: int) -> bool:
+        """Carry out the rewiring that was due, unless gradients are not finite: then it stays due."""
+        grads = self._dense_gradients()
+        if not all(bool(grad.isfinite().all()) for grad in grads.values()):
+            return False
+        self._check_leak()
+        changed = self.method.rewire(due, dict(self._masks), self._params, grads, self._generator(due))
+        mask_ops.check(changed, self._params)
+        self._check_promise(changed, due)
+        self._adopt(changed)
+        self._due = None
+        return True
+
+    def _dense_gradients(self) -> dict[str, Tensor]:
+        if all(weight.grad is None for weight in self._params.values()):
+            raise StateError("expected gradients, got none; call step() after backward() and before zero_grad()")
+        return {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in self._params.items()}
+
+    def _adopt(self, masks: Masks) -> None:
+        """Make these the masks: the dead become zero, the newborn start afresh, in weights and optimizer."""
+        for name, mask in masks.items():
+            survivors = mask & self._masks[name]
+            restart_(self._optimizer, self._params[name], born=mask & ~survivors, survivors=survivors, how=self.newborn)
+        self._masks = {name: mask.clone() for name, mask in masks.items()}
+        self._dead = {name: ~mask for name, mask in masks.items()}
+        self.mask_weights()
+        empty = [name for name, mask in masks.items() if not bool(mask.any())]
+        if empty:
+            warnings.warn(
+                f"no live weight is left in {empty}: nothing passes there any more; lower the sparsity, keep them "
+                "dense (dense=...) or set a floor",
+                LayerCollapseWarning,
+                stacklevel=4,
+            )
+
+    def _mask_gradients(self) -> None:
+        for name, weight in self._params.items():
+            if weight.grad is not None:
+                weight.grad.masked_fill_(self._dead[name], 0)
+
+    def _check_optimizer(self) -> None:
+        held = {id(p) for group in self._optimizer.param_groups for p in group["params"]}
+        missing = [name for name, weight in self._params.items() if id(weight) not in held]
+        if missing:
+            raise StateError(
+                f"expected an optimizer over the model's weights, got {type(self._optimizer).__name__} without "
+                f"{missing}; pass model.parameters() of this very model, after moving it to its device"
+            )
+
+    def _check_promise(self, masks: Masks, step: int) -> None:
+        asked, actual = promised(self.method, step, self._params), mask_ops.live(masks)
+        if asked is not None and asked != actual:
+            raise StateError(
+                f"{describe(self.method)} promised {asked} live weights at step {step}, its masks have {actual}; "
+                "its rewire() must return what its target() says"
+            )
+
+    def _check_leak(self) -> None:
+        leaked = sum(int(weight[self._dead[name]].count_nonzero()) for name, weight in self._params.items())
+        if leaked:
+            raise StateError(
+                f"{leaked} weights outside the mask became nonzero during {type(self._optimizer).__name__}.step(); "
+                "this optimizer mixes entries — call sparsifier.mask_weights() after optimizer.step() "
+                "(and once after loading weights)"
+            )
