@@ -21,6 +21,7 @@ from gossamer.core.pattern import NM
 from gossamer.core.report import Report
 from gossamer.core.sparsifier import LayerCollapseWarning, Sparsifier
 from gossamer.methods import (
+    AT_INIT,
     GMP,
     MEST,
     METHODS,
@@ -35,6 +36,7 @@ from gossamer.methods import (
 )
 
 __all__ = [
+    "AT_INIT",
     "CLEAN",
     "GMP",
     "MEST",

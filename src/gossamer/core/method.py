@@ -120,6 +120,11 @@ class SparseMethod:
         """The same masks."""
         return masks
 
+    @property
+    def dense_gradient(self) -> bool:
+        """Whether rewiring reads the gradient of dead weights, which a truly sparse step would have to compute."""
+        return False
+
     def target(self, step: int) -> float:
         """The sparsity this method promises from this step on, until it is due again."""
         return self.sparsity

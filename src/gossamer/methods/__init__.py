@@ -4,6 +4,7 @@
 training, to be driven by ``Static``.
 """
 
+from gossamer.methods.at_init import AT_INIT
 from gossamer.methods.drop_and_grow import DropAndGrow
 from gossamer.methods.gmp import GMP
 from gossamer.methods.granet import GraNet
@@ -11,6 +12,7 @@ from gossamer.methods.mest import MEST
 from gossamer.methods.rigl import RigL, RigLInverted
 from gossamer.methods.set import SET
 from gossamer.methods.static import Random, Static, Uniform
+from gossamer.methods.tickets import LTH, prune
 
 METHODS: dict[str, type] = {
     "random": Random,
@@ -25,7 +27,9 @@ METHODS: dict[str, type] = {
 }
 
 __all__ = [
+    "AT_INIT",
     "GMP",
+    "LTH",
     "MEST",
     "METHODS",
     "SET",
@@ -36,4 +40,5 @@ __all__ = [
     "RigLInverted",
     "Static",
     "Uniform",
+    "prune",
 ]

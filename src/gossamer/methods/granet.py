@@ -74,6 +74,11 @@ class GraNet(DropAndGrow):
         """The step at which the asked sparsity is reached."""
         return max(1, min(round(self.prune_end * self.total_steps), self.total_steps - 1))
 
+    @property
+    def dense_gradient(self) -> bool:
+        """Growth by gradient reads it."""
+        return self.grow_by == "gradient"
+
     def due(self, step: int) -> bool:
         """At every ``interval``-th step, and at the last pruning."""
         return Every(self.interval, end=round(self.stop * self.total_steps), final=self.last)(step)

@@ -74,6 +74,11 @@ class MEST(SparseMethod):
         """The step at which the surplus dies."""
         return max(1, min(round(self.stop * self.total_steps), self.total_steps - 1))
 
+    @property
+    def dense_gradient(self) -> bool:
+        """Growth by gradient reads it."""
+        return self.grow_by == "gradient"
+
     def due(self, step: int) -> bool:
         """At every ``interval``-th step, and at the last."""
         return Every(self.interval, end=self.last, final=self.last)(step)

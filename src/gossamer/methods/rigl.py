@@ -28,6 +28,11 @@ class RigL(DropAndGrow):
     stop: float = 0.78125  # T_end, the same script: 25 000 of 32 000 steps
     every: int | None = 100  # ΔT, the same script
 
+    @property
+    def dense_gradient(self) -> bool:
+        """Growth reads it."""
+        return True
+
     def grow(self, grad: Tensor, mask: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """The mask after the ``count`` weights with the largest |gradient| were born."""
         return rewire.grow_largest(grad.abs(), mask, count, generator, self.pattern)

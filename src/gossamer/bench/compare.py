@@ -1,0 +1,129 @@
+"""Dense against sparse over seeds: the grid of runs, and one honest table of it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from math import sqrt
+from statistics import mean, stdev
+from typing import Any
+
+from scipy.stats import t as student
+
+from gossamer.bench.recipes import find
+from gossamer.bench.run import Bench, run
+from gossamer.bench.spec import RunSpec
+from gossamer.bench.store import RunFolder
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean paired difference and its 95 % interval; ``low`` and ``high`` are None for a single pair."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+
+def paired(sparse: Sequence[float], dense: Sequence[float], confidence: float = 0.95) -> Difference:
+    """The mean difference over pairs of one seed each, with Student's interval.
+
+    Args:
+        sparse: one number a seed.
+        dense: the same seeds, in the same order.
+        confidence: of the interval.
+
+    Returns:
+        The difference; few seeds make wide intervals (two: 12.7 standard errors, three: 4.3).
+
+    Example:
+        >>> paired([0.9, 0.8, 0.85], [0.8, 0.8, 0.8])
+        Difference(mean=0.049..., low=-0.074..., high=0.174...)
+    """
+    differences = [a - b for a, b in zip(sparse, dense, strict=True)]
+    if len(differences) < 2:
+        return Difference(mean(differences), None, None)
+    error = stdev(differences) / sqrt(len(differences))
+    half = float(student.ppf((1 + confidence) / 2, len(differences) - 1)) * error
+    return Difference(mean(differences), mean(differences) - half, mean(differences) + half)
+
+
+def grid(
+    base: RunSpec,
+    methods: Iterable[str],
+    sparsities: Sequence[float],
+    seeds: Sequence[int],
+    settings: Mapping[str, Mapping[str, str]],
+) -> list[RunSpec]:
+    """Dense and every method at every sparsity, each with every seed.
+
+    Args:
+        base: all fields that the runs share.
+        methods: names of recipes; ``dense`` is always there, once.
+        sparsities: shares of zeros.
+        seeds: of the runs.
+        settings: values for a recipe's settings, by recipe and name.
+
+    Returns:
+        The runs, seed by seed, so that a comparison that is stopped early has whole seeds.
+    """
+    names = ["dense", *(name for name in dict.fromkeys(methods) if name != "dense")]
+    specs = []
+    for seed, name in product(seeds, names):
+        for sparsity in sparsities if find(name).sparse else (0.0,):
+            fields = {**asdict(base), "train": base.train, "hard": base.hard}
+            fields |= {"recipe": name, "sparsity": sparsity, "seed": seed, "settings": dict(settings.get(name, {}))}
+            specs.append(RunSpec(**fields))
+    return specs
+
+
+def compare(specs: Sequence[RunSpec], bench: Bench, after_run: Callable[[], None] = lambda: None) -> list[Row]:
+    """Run what is not done yet and summarise over seeds.
+
+    Args:
+        specs: what ``grid`` gave.
+        bench: where.
+        after_run: called after each run.
+
+    Returns:
+        One row for each recipe and sparsity, dense first.
+    """
+    results = []
+    for spec in specs:
+        results.append((spec, run(spec, bench), _seconds(spec, bench)))
+        after_run()
+    dense = {spec.seed: result["test_accuracy"] for spec, result, _ in results if spec.recipe == "dense"}
+    groups: dict[tuple[str, float], list[tuple[RunSpec, dict[str, Any], float]]] = {}
+    for entry in results:
+        groups.setdefault((entry[0].recipe, entry[0].sparsity), []).append(entry)
+    return [_row(name, sparsity, entries, dense) for (name, sparsity), entries in groups.items()]
+
+
+def _row(
+    name: str, sparsity: float, entries: Sequence[tuple[RunSpec, dict[str, Any], float]], dense: Mapping[int, float]
+) -> Row:
+    results = [result for _, result, _ in entries]
+    accuracies = [result["test_accuracy"] for result in results]
+    difference = paired(accuracies, [dense[spec.seed] for spec, _, _ in entries])
+    return {
+        "method": name,
+        "asked_sparsity": sparsity,
+        "sparsity": mean(result["sparsity"] for result in results),
+        "seeds": len(entries),
+        "accuracy": mean(accuracies),
+        "accuracy_std": stdev(accuracies) if len(accuracies) > 1 else None,
+        "difference": None if name == "dense" else difference.mean,
+        "difference_low": None if name == "dense" else difference.low,
+        "difference_high": None if name == "dense" else difference.high,
+        "live_parameters": mean(result["live_parameters"] for result in results),
+        "forward_flops_relative": mean(result["forward_flops_relative"] for result in results),
+        "training_flops_relative": mean(result["training_flops_relative"] for result in results),
+        "seconds": mean(seconds for _, _, seconds in entries),
+    }
+
+
+def _seconds(spec: RunSpec, bench: Bench) -> float:
+    """Wall-clock seconds of a run's own training; a shared dense phase is counted in the dense run."""
+    timing = RunFolder(bench.out / spec.key).read_json("timing.json")
+    return float(timing["seconds"])

@@ -1,0 +1,227 @@
+"""The names of the command line: what each recipe starts from, and in how many rounds it trains."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gossamer.analyze.training_flops import Segment
+from gossamer.bench.data import seeded
+from gossamer.bench.models import small_dense
+from gossamer.bench.parse import parameters, parse
+from gossamer.bench.spec import RunSpec
+from gossamer.core.errors import SettingError, UnknownNameError
+from gossamer.core.masks import Masks
+from gossamer.core.method import Method
+from gossamer.core.named import select
+from gossamer.methods import AT_INIT, METHODS, Static
+from gossamer.methods.tickets import LTH, prune
+
+AT_INIT_SET_ELSEWHERE = ("where", "seed")
+FEW_UPDATES = 5
+METHOD_SET_ELSEWHERE = ("sparsity", "total_steps")
+
+
+class Lab(Protocol):
+    """What a recipe may ask of the run it belongs to."""
+
+    spec: RunSpec
+    total_steps: int
+
+    def fresh(self) -> nn.Module:
+        """The network as the seed draws it, the same for every recipe."""
+
+    def batches(self) -> list[tuple[Tensor, Tensor]]:
+        """Some batches of training images in [0, 1] with their labels."""
+
+    def dense(self, stop: int | None = None) -> Mapping[str, Any]:
+        """The dense run of this seed, trained once and shared: ``model``, and ``optimizer`` if stopped early."""
+
+    def sizes(self) -> dict[str, Any]:
+        """Keywords of ``build``: classes, image size, channels, normalisation."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a round of training starts from.
+
+    Args:
+        model: the network.
+        method: what keeps it sparse; None is dense.
+        where: the weights it selects; None is the default.
+        first_step: step of the schedule it starts at.
+        optimizer: state of the optimizer at that step.
+        fresh: weights are as initialised, so a sparse initialisation may redraw them.
+        prior: training that was paid for before, besides the earlier rounds.
+    """
+
+    model: nn.Module
+    method: Method | None = None
+    where: tuple[str, ...] | None = None
+    first_step: int = 0
+    optimizer: Mapping[str, Any] | None = None
+    fresh: bool = True
+    prior: tuple[Segment, ...] = ()
+
+
+Before = Mapping[str, Any]  # "model": weights and "masks" at the end of the round before
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A way to a trained network.
+
+    Args:
+        about: one line for the command line.
+        begin: what a round starts from, given the lab, the settings, the round and the round before.
+        settings: class or function whose keywords ``--set`` may name; None for none.
+        without: keywords that are set elsewhere.
+        rounds: how many trainings follow one another.
+        sparse: whether it takes a sparsity.
+    """
+
+    about: str
+    begin: Callable[[Lab, Mapping[str, Any], int, Before | None], Start]
+    settings: Callable[..., Any] | None = None
+    without: tuple[str, ...] = ()
+    rounds: Callable[[Mapping[str, Any]], int] = field(default=lambda settings: 1)
+    sparse: bool = True
+
+    def resolve(self, name: str, texts: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings of the recipe, the given ones checked and the others at their defaults.
+
+        Args:
+            name: of the recipe.
+            texts: given values.
+
+        Returns:
+            Values by name.
+
+        Raises:
+            SettingError: the recipe has no settings, or a value does not fit.
+        """
+        if self.settings is None:
+            if texts:
+                raise SettingError(f"expected no settings for {name!r}, got {', '.join(texts)}; drop --set")
+            return {}
+        return {**parameters(self.settings, self.without), **parse(self.settings, texts, without=self.without)}
+
+
+def find(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Args:
+        name: one of ``RECIPES``.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        UnknownNameError: there is none, with the nearest name.
+
+    Example:
+        >>> find("lth").about[:14]
+        'Lottery ticket'
+    """
+    if name not in RECIPES:
+        raise UnknownNameError("method", name, RECIPES)
+    return RECIPES[name]
+
+
+def _dense(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
+    return Start(lab.fresh())
+
+
+def _small_dense(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
+    """A narrower network with as many weights as the sparse one has alive."""
+    weights = sum(weight.numel() for weight in select(lab.fresh()).values())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(lab.spec.seed)
+        return Start(small_dense(lab.spec.model, round((1 - lab.spec.sparsity) * weights), **lab.sizes()))
+
+
+def _stepwise(name: str) -> Recipe:
+    method: Any = METHODS[name]
+
+    def begin(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
+        chosen = method(sparsity=lab.spec.sparsity, total_steps=lab.total_steps, **settings)
+        _warn_of_few_updates(name, chosen, lab.total_steps)
+        return Start(lab.fresh(), chosen)
+
+    return Recipe(_first_line(method), begin, method, METHOD_SET_ELSEWHERE)
+
+
+def _warn_of_few_updates(name: str, method: Any, total_steps: int) -> None:
+    """Published intervals suit long trainings; in a short one the wiring would hardly change."""
+    updates = sum(method.due(step) for step in range(total_steps))
+    if hasattr(method, "interval") and updates < FEW_UPDATES:
+        warnings.warn(
+            f"{name} changes its masks only {updates} times in {total_steps} steps (every={method.interval}); "
+            f"for a short training pass --set {name}.every={max(1, total_steps // 50)}",
+            stacklevel=2,
+        )
+
+
+def _at_init(name: str) -> Recipe:
+    choose: Any = AT_INIT[name]
+
+    def begin(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
+        model = lab.fresh()
+        loss, spec = nn.functional.cross_entropy, lab.spec
+        masks = choose(model, loss, lab.batches(), spec.sparsity, seed=spec.seed, **settings)
+        return Start(model, Static(masks), tuple(masks), prior=(Segment(steps=1),))  # P1: one dense batch
+
+    return Recipe(_first_line(choose), begin, choose, AT_INIT_SET_ELSEWHERE)
+
+
+def _lth(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
+    """Prune what was trained, go back to the start (or to the step ``rewind``), train again."""
+    plan = LTH(sparsity=lab.spec.sparsity, **settings)
+    if plan.rewind >= lab.total_steps:
+        raise SettingError(f"expected rewind below the {lab.total_steps} steps of the training, got {plan.rewind}")
+    trained = lab.dense()["model"] if before is None else before["model"]
+    masks = _pruned(lab, trained, plan.sparsity_after(round_ + 1), "global", before)
+    model, optimizer = lab.fresh(), None
+    if plan.rewind:
+        early = lab.dense(stop=plan.rewind)
+        model.load_state_dict(early["model"])
+        optimizer = early["optimizer"]
+    prior = (Segment(steps=lab.total_steps),) if before is None else ()
+    fresh = plan.rewind == 0
+    return Start(model, Static(masks), tuple(masks), plan.rewind, optimizer, fresh, prior)
+
+
+def _omp(budget: str) -> Callable[[Lab, Mapping[str, Any], int, Before | None], Start]:
+    def begin(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
+        """Prune what was trained, and train on from there with the whole schedule."""
+        model, trained = lab.fresh(), lab.dense()["model"]
+        masks = _pruned(lab, trained, lab.spec.sparsity, budget, None)
+        model.load_state_dict(trained)
+        return Start(model, Static(masks), tuple(masks), fresh=False, prior=(Segment(steps=lab.total_steps),))
+
+    return begin
+
+
+def _pruned(lab: Lab, trained: Mapping[str, Tensor], sparsity: float, budget: str, before: Before | None) -> Masks:
+    model = lab.fresh()
+    model.load_state_dict(trained)
+    masks = None if before is None else before["masks"]
+    return prune(select(model), sparsity, seeded(lab.spec.seed, 3), budget=budget, candidates=masks)
+
+
+def _first_line(described: Any) -> str:
+    return str(described.__doc__).split("\n")[0].rstrip(".")
+
+
+RECIPES: dict[str, Recipe] = {
+    "dense": Recipe("the dense network, the baseline", _dense, sparse=False),
+    "small_dense": Recipe("a narrower dense network with as many weights as the sparse one has alive", _small_dense),
+    **{name: _stepwise(name) for name in METHODS if name != "static"},
+    **{name: _at_init(name) for name in AT_INIT},
+    "lth": Recipe(_first_line(LTH), _lth, LTH, ("sparsity",), rounds=lambda settings: int(settings["rounds"])),
+    "omp": Recipe("one-shot magnitude pruning of the trained network, all layers compared (P1 A.1)", _omp("global")),
+    "omp_erk": Recipe("one-shot magnitude pruning of the trained network within ERK densities (P1 A.1)", _omp("erk")),
+}

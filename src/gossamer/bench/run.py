@@ -1,0 +1,272 @@
+"""One run from its description to its result, resumable anywhere."""
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gossamer._version import __version__
+from gossamer.analyze.training_flops import Segment
+from gossamer.bench.data import PRESETS, Augment, Dataset, batches
+from gossamer.bench.evaluate import evaluate
+from gossamer.bench.models import build
+from gossamer.bench.recipes import Start, find
+from gossamer.bench.result import summarize
+from gossamer.bench.samples import Samples, as_input, steps_per_epoch
+from gossamer.bench.spec import RunSpec
+from gossamer.bench.store import RunFolder
+from gossamer.bench.training import Training
+from gossamer.bench.watch import Watch
+from gossamer.core import masks as mask_ops
+from gossamer.core.masks import Masks
+
+CHECKPOINT_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where runs happen.
+
+    Args:
+        data: the data set.
+        out: folder of all runs.
+        device: where networks live.
+        watch: who looks on.
+        checkpoint_seconds: at least so long between two checkpoints; 0 makes one after every step.
+        chosen: indices of the training images used, by the spec's ``hard``; None is all.
+    """
+
+    data: Dataset
+    out: Path
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    watch: Watch = field(default_factory=Watch)
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    chosen: Tensor | None = None
+
+    @cached_property
+    def train(self) -> Samples:
+        """What is trained on."""
+        images, labels = self.data.train_images, self.data.train_labels
+        chosen = Samples(images, labels) if self.chosen is None else Samples(images[self.chosen], labels[self.chosen])
+        return chosen.to(self.device)
+
+    @cached_property
+    def test(self) -> Samples:
+        """What is tested on: the clean test set."""
+        return Samples(self.data.test_images, self.data.test_labels).to(self.device)
+
+
+def run(spec: RunSpec, bench: Bench) -> dict[str, Any]:
+    """Train and evaluate, or continue, or return at once what is done already.
+
+    Args:
+        spec: what to run.
+        bench: where.
+
+    Returns:
+        The content of the run's ``result.json``.
+
+    Raises:
+        UserError: of any kind that a user can mend; whatever was finished before is kept.
+    """
+    folder = RunFolder(bench.out / spec.key)
+    done = folder.result()
+    if done is not None:
+        return done
+    with folder.locked():
+        return folder.result() or _Run(spec, bench, folder).finish()
+
+
+class _Run:
+    """A run under way: the lab its recipe works in, and its place on disk."""
+
+    def __init__(self, spec: RunSpec, bench: Bench, folder: RunFolder) -> None:
+        self.spec, self.bench, self.folder = spec, bench, folder
+        self.recipe = find(spec.recipe)
+        self.settings = self.recipe.resolve(spec.recipe, spec.settings)
+        self.total_steps = spec.train.epochs * steps_per_epoch(len(bench.train), spec.train)
+        self.augment = PRESETS.get(bench.data.name, Augment()) if spec.train.augment else Augment()
+        self.lines: list[str] = []
+        self.past: list[Segment] = []
+        self.seconds = 0.0
+        self._saved_at = self._counted_at = time.monotonic()
+
+    # the lab
+
+    def sizes(self) -> dict[str, Any]:
+        """Keywords of ``build``."""
+        data = self.bench.data
+        sizes = {"num_classes": data.num_classes, "image_size": data.image_size, "channels": data.channels}
+        return {**sizes, "normalize": (data.mean, data.std)}
+
+    def fresh(self) -> nn.Module:
+        """The network as the seed draws it."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.spec.seed)
+            return build(self.spec.model, **self.sizes()).to(self.bench.device)
+
+    def batches(self) -> list[tuple[Tensor, Tensor]]:
+        """The first epoch's first batches, without augmentation."""
+        samples, train = self.bench.train, self.spec.train
+        drawn = batches(len(samples), train.batch_size, seed=self.spec.seed, epoch=0)
+        chosen = [indices.to(self.bench.device) for indices, _ in zip(drawn, range(10), strict=False)]
+        return [(as_input(samples.images[i], train), samples.labels[i]) for i in chosen]
+
+    def dense(self, stop: int | None = None) -> Mapping[str, Any]:
+        """The shared dense run, trained now if it is not there yet."""
+        spec = replace(self.spec, recipe="dense", sparsity=0.0, settings={}, stop=stop)
+        self._count_seconds()
+        run(spec, self.bench)
+        self._counted_at = time.monotonic()  # its seconds are its own
+        other = RunFolder(self.bench.out / spec.key)
+        trained: dict[str, Any] = {"model": other.load_tensors("model.safetensors")}
+        if stop is not None:
+            trained["optimizer"] = (other.load_state() or {})["training"]["optimizer"]
+        return trained
+
+    # the way through
+
+    def finish(self) -> dict[str, Any]:
+        """All rounds to the end, then the result, written last."""
+        self.folder.write_json("spec.json", {**self.spec.resolved(), "settings": _plain(self.settings)})
+        self.folder.write_json("env.json", environment(self.bench.device))
+        rounds, state = self.recipe.rounds(self.settings), self.folder.load_state()
+        first = 0 if state is None else int(state["round"])
+        before = self._load_round(first - 1)
+        for number in range(first, rounds):
+            training, start = self._begin(number, before)
+            torch.manual_seed(self.spec.seed)  # of dropout; after _begin, which may have trained the dense network
+            if state is not None and state["round"] == number:
+                self._restore(training, state)
+            self._train(training, number, start.first_step)
+            before = {"model": training.model.state_dict(), "masks": _masks(training)}
+            self.past += [*start.prior, *training.segments]
+            if number < rounds - 1:
+                self._save_round(number, before)
+        return self._conclude(training)
+
+    def _begin(self, number: int, before: Mapping[str, Any] | None) -> tuple[Training, Start]:
+        start = self.recipe.begin(self, self.settings, number, before)
+        training = Training(
+            start.model.to(self.bench.device),
+            self.bench.train,
+            self.spec.train,
+            start.method,
+            seed=self.spec.seed,
+            augment=self.augment,
+            where=start.where,
+            first_step=start.first_step,
+            optimizer_state=start.optimizer,
+            fresh=start.fresh,
+        )
+        return training, start
+
+    def _train(self, training: Training, number: int, first_step: int) -> None:
+        """One round: epochs until the end, a line and perhaps a checkpoint after each."""
+        stop = training.total_steps if self.spec.stop is None else min(self.spec.stop, training.total_steps)
+        self.bench.watch.start(self.spec.key, training.step - first_step, stop - first_step)
+
+        def after_step() -> None:
+            self.bench.watch.step(training.step - first_step)
+            if training.step % training.steps_per_epoch:  # at its end the epoch's numbers come first
+                self._save_if_due(training, number)
+
+        while training.step < stop:
+            numbers = training.run_epoch(after_step, stop)
+            if numbers is not None:
+                test = evaluate(training.model, self.bench.test, self.spec.train)
+                numbers |= {"round": number, "test_accuracy": test["accuracy"], "test_loss": test["loss"]}
+                self.lines.append(json.dumps(numbers))
+                self.folder.write("metrics.jsonl", _text(self.lines))
+                self.bench.watch.epoch(numbers)
+                self._save_if_due(training, number)
+
+    def _conclude(self, training: Training) -> dict[str, Any]:
+        test = evaluate(training.model, self.bench.test, self.spec.train)
+        result = summarize(self.spec, training, self.fresh(), test, self.past)
+        self._count_seconds()
+        self.folder.save_tensors("model.safetensors", training.model.state_dict())
+        self.folder.save_tensors("masks.safetensors", mask_ops.pack(_masks(training)))
+        if training.sparsifier is not None:
+            self.folder.write("report.txt", f"{training.sparsifier.report()}\n".encode())
+        self.folder.write_json("timing.json", {"seconds": self.seconds})
+        if self.spec.stop is None:
+            self.folder.forget_state()
+        else:  # a rewinding point keeps its optimizer
+            self._save(training, 0)
+        self.folder.write_json("result.json", result)
+        self.bench.watch.finish(self.spec.key)
+        return result
+
+    # the place on disk
+
+    def _save_if_due(self, training: Training, number: int) -> None:
+        if time.monotonic() - self._saved_at >= self.bench.checkpoint_seconds:
+            self._save(training, number)
+
+    def _save(self, training: Training, number: int) -> None:
+        self._count_seconds()
+        past = [(part.steps, part.live, part.dense_gradient_steps) for part in self.past]
+        state = {"round": number, "lines": self.lines, "past": past, "seconds": self.seconds}
+        self.folder.save_state({**state, "training": training.state_dict()})
+        self._saved_at = time.monotonic()
+
+    def _restore(self, training: Training, state: Mapping[str, Any]) -> None:
+        training.load_state_dict(state["training"])
+        self.lines, self.seconds = list(state["lines"]), float(state["seconds"])
+        self.past = [Segment(steps=n, live=live, dense_gradient_steps=d) for n, live, d in state["past"]]
+        self.folder.write("metrics.jsonl", _text(self.lines))
+
+    def _save_round(self, number: int, before: Mapping[str, Any]) -> None:
+        self.folder.save_tensors(f"round-{number}.safetensors", before["model"])
+        self.folder.save_tensors(f"round-{number}-masks.safetensors", mask_ops.pack(before["masks"]))
+
+    def _load_round(self, number: int) -> Mapping[str, Any] | None:
+        if number < 0:
+            return None
+        model = self.folder.load_tensors(f"round-{number}.safetensors")
+        bits = self.folder.load_tensors(f"round-{number}-masks.safetensors")
+        return {"model": model, "masks": mask_ops.unpack(bits, {name: tuple(model[name].shape) for name in bits})}
+
+    def _count_seconds(self) -> None:
+        now = time.monotonic()
+        self.seconds, self._counted_at = self.seconds + now - self._counted_at, now
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions and machine: what bits may depend on besides the spec.
+
+    Example:
+        >>> environment(torch.device("cpu"))["gossamer"] == __version__
+        True
+
+    Returns:
+        Plain words and numbers.
+    """
+    return {
+        "gossamer": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _masks(training: Training) -> Masks:
+    return {} if training.sparsifier is None else training.sparsifier.masks
+
+
+def _text(lines: list[str]) -> bytes:
+    return "".join(line + "\n" for line in lines).encode()
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {name: repr(value) for name, value in settings.items()}

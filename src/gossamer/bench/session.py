@@ -1,0 +1,198 @@
+"""What the commands have in common: from words to runs, from runs to tables and figures."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from rich.console import Console
+
+from gossamer.bench import show
+from gossamer.bench.compare import compare as run_grid
+from gossamer.bench.compare import grid
+from gossamer.bench.data import load
+from gossamer.bench.parse import parse
+from gossamer.bench.recipes import find
+from gossamer.bench.run import CHECKPOINT_SECONDS, Bench, environment
+from gossamer.bench.score import choose
+from gossamer.bench.settings import TrainSettings, preset
+from gossamer.bench.spec import Hard, RunSpec
+from gossamer.bench.store import RunFolder
+from gossamer.core.errors import SettingError, UnknownNameError
+from gossamer.figure.accuracy import accuracy
+
+QUICKSTART_METHODS = (
+    "small_dense", "random", "set", "rigl", "mest", "granet", "gmp", "snip", "grasp", "synflow", "lth", "omp"
+)  # fmt: skip
+QUICKSTART_SPARSITIES = (0.8, 0.95)
+
+
+def train_settings(model: str, shortcuts: Mapping[str, Any], texts: Sequence[str]) -> TrainSettings:
+    """The model's preset with what the user changed.
+
+    Args:
+        model: name of the network.
+        shortcuts: values that have an option of their own; None is not given.
+        texts: any others, as ``name=value``.
+
+    Returns:
+        The settings.
+
+    Example:
+        >>> train_settings("lenet5", {"lr": None}, ["epochs=2"]).epochs
+        2
+    """
+    given = dict(_pair(text, "--train") for text in texts)
+    given |= {name: value for name, value in shortcuts.items() if value is not None}
+    return replace(preset(model), **parse(TrainSettings, given))
+
+
+def bench(
+    data: str, folder: Path | None, out: Path, device: str, threads: int | None, checkpoint_seconds: float
+) -> Bench:
+    """The place where runs happen.
+
+    Args:
+        data: name or path of the data set.
+        folder: where a named one lies.
+        out: folder of all runs.
+        device: ``"cpu"``, ``"cuda"``, ... or ``"auto"``.
+        threads: of the CPU; None is torch's own choice.
+        checkpoint_seconds: between checkpoints.
+
+    Returns:
+        The bench, watched by nobody yet.
+
+    Raises:
+        SettingError: no such device, or fewer than one thread.
+    """
+    if threads is not None:
+        if threads < 1:
+            raise SettingError(f"expected at least 1 thread, got {threads}")
+        torch.set_num_threads(threads)
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        place = torch.zeros(0, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingError(f"expected a device such as cpu or cuda, got {device!r}: {reason}") from None
+    return Bench(load(data, folder=folder), out, place, checkpoint_seconds=checkpoint_seconds)
+
+
+def base(bench: Bench, data: str, model: str, settings: TrainSettings, hard: Hard | None) -> RunSpec:
+    """What all runs of a command share, as a dense run."""
+    return RunSpec(
+        data=bench.data.name or data, fingerprint=bench.data.fingerprint, model=model, recipe="dense", train=settings,
+        hard=hard,
+    )  # fmt: skip
+
+
+def with_method(spec: RunSpec, method: str, sparsity: float, seed: int, texts: Sequence[str]) -> RunSpec:
+    """One run of a method; settings may be given with or without the method's name before them."""
+    recipe = find(method)
+    texts = [text if text.split("=")[0].count(".") else f"{method}.{text}" for text in texts]
+    settings = method_settings([method], texts)[method]
+    return replace(
+        spec, recipe=method, sparsity=sparsity if recipe.sparse else 0.0, seed=seed, settings=settings
+    )  # fmt: skip
+
+
+def method_settings(methods: Sequence[str], texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Resolved settings by method, from ``method.name=value``.
+
+    Args:
+        methods: whose settings are wanted.
+        texts: what the user gave.
+
+    Returns:
+        For each method all its settings in words.
+
+    Raises:
+        SettingError: the text has not this form.
+        UnknownNameError: the method is not among those that run.
+
+    Example:
+        >>> method_settings(["lth"], ["lth.rounds=3"])
+        {'lth': {'rounds': '3', 'rewind': '0'}}
+    """
+    given: dict[str, dict[str, str]] = {name: {} for name in methods}
+    for text in texts:
+        path, value = _pair(text, "--set")
+        method, dot, name = path.partition(".")
+        if not dot:
+            raise SettingError(f"expected --set METHOD.NAME=VALUE, such as rigl.every=20, got {text!r}")
+        if method not in given:
+            raise UnknownNameError("method in --set", method, given)
+        given[method][name] = value
+    return given
+
+
+def on_hardest(bench: Bench, spec: RunSpec) -> tuple[Bench, str]:
+    """The bench with the samples that the spec trains on, and how they were chosen, in words."""
+    hardest = choose(spec, bench)
+    if hardest is None:
+        return bench, f"all {len(bench.train)} training images"
+    return replace(bench, chosen=hardest.indices), hardest.provenance
+
+
+def compare(
+    console: Console,
+    bench: Bench,
+    spec: RunSpec,
+    methods: Sequence[str],
+    sparsities: Sequence[float],
+    seeds: int,
+    texts: Sequence[str],
+) -> Path:
+    """Run the grid, print the table and its verdict, write table and figure.
+
+    Args:
+        console: where to print.
+        bench: where runs happen.
+        spec: what all runs share.
+        methods: names of recipes.
+        sparsities: shares of zeros.
+        seeds: runs of each.
+        texts: settings, as ``method.name=value``.
+
+    Returns:
+        The folder of table and figure.
+    """
+    specs = grid(spec, methods, sparsities, range(seeds), method_settings(["dense", *methods], texts))
+    with show.Bars(console, len(specs)) as bars:
+        bench, provenance = on_hardest(replace(bench, watch=bars), spec)
+        rows = run_grid(specs, bench, bars.advance)
+    title = f"{bench.data.label}, {spec.model}, {spec.train.epochs} epochs, {provenance}"
+    digest = sha256(" ".join(each.key for each in specs).encode()).hexdigest()[:12]
+    folder = RunFolder(bench.out / f"compare-{spec.model}-{digest}".replace(":", "_"))
+    setup = {"title": title, "runs": [each.key for each in specs], "environment": environment(bench.device)}
+    folder.write("table.csv", pd.DataFrame(rows).to_csv(index=False).encode())
+    folder.write("table.json", json.dumps({**setup, "rows": rows}, indent=1).encode())
+    paths = accuracy(rows, title, folder.path / "accuracy")
+    console.print(show.comparison(rows, title))
+    console.print(show.verdict(rows))
+    console.print(show.notes(rows))
+    for path in (folder.path / "table.csv", folder.path / "table.json", *paths):
+        console.print(f"{path}", soft_wrap=True)
+    return folder.path
+
+
+def quickstart(console: Console, out: Path, seeds: int) -> Path:
+    """The main job on the embedded data: dense and sparse on the hardest half of the digits."""
+    # one thread: steps of a millisecond gain nothing from two, and lose much on a busy machine
+    place = bench("digits", None, out, "cpu", 1, CHECKPOINT_SECONDS)
+    settings = train_settings("convnet", {"epochs": 20, "batch_size": 64}, [])
+    spec = base(place, "digits", "convnet", settings, Hard(keep=0.5))
+    # 240 steps: the published interval of 100 would let RigL rewire once
+    return compare(console, place, spec, QUICKSTART_METHODS, QUICKSTART_SPARSITIES, seeds, ["rigl.every=5"])
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise SettingError(f"expected {option} NAME=VALUE, got {text!r}")
+    return name.strip(), value.strip()

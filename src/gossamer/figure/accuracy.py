@@ -1,0 +1,73 @@
+"""Accuracy against sparsity (the axes of P1's figures 2, 4 and 5): one line a method, dense as a band."""
+
+from collections.abc import Sequence
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Okabe & Ito 2008, told apart by colour-blind readers; markers and dashes keep them apart in grey
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+DASHES = ("-", "--", "-.", ":")
+
+
+def accuracy(rows: Sequence[dict[str, Any]], title: str, stem: Path) -> list[Path]:
+    """Draw test accuracy against sparsity, mean and standard deviation over seeds, as PNG and SVG.
+
+    Args:
+        rows: of a comparison: method, sparsity asked, accuracy in [0, 1], its standard deviation or None, seeds.
+        title: data, network and training samples in words.
+        stem: path without ending.
+
+    Returns:
+        The two files; the same rows give the same bytes.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> row = {"method": "dense", "asked_sparsity": 0.0, "accuracy": 0.9, "accuracy_std": None, "seeds": 1}
+        >>> [path.suffix for path in accuracy([row], "toy", Path(mkdtemp()) / "accuracy")]
+        ['.png', '.svg']
+    """
+    figure = Figure(figsize=(7.2, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    _draw_dense(axes, [row for row in rows if row["method"] == "dense"])
+    looks = zip(cycle(COLOURS), cycle(MARKERS), (dash for dash in cycle(DASHES) for _ in COLOURS), strict=False)
+    sparse = [method for method in methods if method != "dense"]
+    for place, (method, (colour, marker, dash)) in enumerate(zip(sparse, looks, strict=False)):
+        own = sorted((row for row in rows if row["method"] == method), key=lambda row: float(row["asked_sparsity"]))
+        axes.errorbar(
+            # a little apart, so that bars of methods at one sparsity can be told from one another
+            [100 * row["asked_sparsity"] + 0.5 * (place - (len(sparse) - 1) / 2) for row in own],
+            [100 * row["accuracy"] for row in own],
+            yerr=[100 * (row["accuracy_std"] or 0.0) for row in own],
+            color=colour, marker=marker, linestyle=dash, markersize=5, linewidth=1.2, elinewidth=0.8, label=method,
+        )  # fmt: skip
+    seeds = max(row["seeds"] for row in rows)
+    axes.set_xlabel("sparsity (%)")
+    axes.set_ylabel("test accuracy (%)")
+    axes.set_title(f"{title}\nmean ± standard deviation over {seeds} seed{'s' if seeds > 1 else ''}", fontsize=9)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right center", frameon=False, fontsize=8)
+    return _save(figure, stem)
+
+
+def _draw_dense(axes: Axes, dense: Sequence[dict[str, Any]]) -> None:
+    for row in dense:
+        level, spread = 100 * row["accuracy"], 100 * (row["accuracy_std"] or 0.0)
+        axes.axhline(level, color="0.35", linewidth=1.2, label="dense")
+        axes.axhspan(level - spread, level + spread, color="0.35", alpha=0.15, linewidth=0)
+
+
+def _save(figure: Figure, stem: Path) -> list[Path]:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    paths = [stem.with_suffix(".png"), stem.with_suffix(".svg")]
+    with mpl.rc_context({"svg.hashsalt": "gossamer", "svg.fonttype": "none"}):
+        figure.savefig(paths[0], dpi=200, metadata={"Software": None})
+        figure.savefig(paths[1], metadata={"Date": None})
+    return paths
