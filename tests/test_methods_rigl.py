@@ -1,5 +1,3 @@
-from contextlib import suppress
-
 import pytest
 import torch
 
@@ -101,12 +99,12 @@ def test_a_pattern_that_is_full_still_rewires():
     assert not torch.equal(changed["0.weight"], masks["0.weight"])
 
 
-def test_a_dense_layer_under_a_pattern_is_dense_or_refused():
-    rigl, params = method(sparsity=0.7, pattern=NM(2, 4), dense=("0.weight",)), parameters(0, ((4, 4), (16, 16)))
-    masks = None
-    with suppress(SettingError):  # either answer is honest; half a dense layer is not
-        masks = rigl.masks(params, stream(0))
-    assert masks is None or masks["0.weight"].all()
+def test_a_pattern_does_not_bind_a_layer_kept_dense():
+    shapes = ((4, 4), (16, 16))
+    for _, masks in walk(method(sparsity=0.7, pattern=NM(2, 4), dense=("0.weight",)), parameters(0, shapes)):
+        assert masks["0.weight"].all()
+        assert nm.fits(masks["1.weight"], 2, 4)
+        assert int(masks["1.weight"].sum()) == round(0.3 * 272) - 16
 
 
 def test_a_training_of_no_steps_is_refused():

@@ -21,7 +21,7 @@ def test_report_sets_asked_beside_actual_and_says_why():
     rows = {row.name: row for row in report.rows}
     assert rows["0.weight"].why == "kept dense, as asked"
     assert rows["3.weight"].why == "dense: depthwise convolutions are left out"
-    assert rows["4.weight"].why == "start by erk, now by RigL"
+    assert rows["4.weight"].why == "erk density, places by RigL"
     assert report.asked == report.live == sum(rows[name].live for name in walk.sparsifier.masks) == 528
     assert report.total == 144 + 432 + 480
     assert report.parameters == sum(p.numel() for p in model.parameters())
@@ -46,7 +46,7 @@ def test_report_says_what_is_not_selected_and_what_promises_nothing():
     optimizer = sgd(model)
     given = {"0.weight": torch.rand(16, 8) < 0.5}
     report = Sparsifier(Static(given), model, optimizer, where=given).report()
-    assert [row.why for row in report.rows] == ["start by Static, now by Static"] + ["dense: not selected"] * 2
+    assert [row.why for row in report.rows] == ["given to Static"] + ["dense: not selected"] * 2
     assert report.asked is None
     assert "asked none promised live weights" in str(report)
 
@@ -54,7 +54,7 @@ def test_report_says_what_is_not_selected_and_what_promises_nothing():
 def test_report_names_layers_that_the_distribution_leaves_dense():
     model = nn.Sequential(nn.Linear(100, 100), nn.Linear(100, 2))
     report = Sparsifier(RigL(sparsity=0.9, total_steps=100), model, sgd(model)).report()
-    assert [row.why for row in report.rows] == ["start by erk, now by RigL", "dense: erk gives it density 1"]
+    assert [row.why for row in report.rows] == ["erk density, places by RigL", "dense: erk gives it density 1"]
 
 
 def test_bernoulli_starts_promise_no_number_but_come_near_it():

@@ -13,13 +13,13 @@ from gossamer._version import __version__
 from gossamer.core import distribution, initialize, masks, rewire, schedule
 from gossamer.core.ema import SparseEMA
 from gossamer.core.errors import UserError
-from gossamer.core.masks import Masks
+from gossamer.core.masks import LayerCollapseWarning, Masks
 from gossamer.core.method import CLEAN, P1_RELEASED, RIGL_RELEASED, Deviations, Method, SparseMethod
 from gossamer.core.named import select
 from gossamer.core.newborn import Newborn
 from gossamer.core.pattern import NM
 from gossamer.core.report import Report
-from gossamer.core.sparsifier import LayerCollapseWarning, Sparsifier
+from gossamer.core.sparsifier import Sparsifier
 from gossamer.methods import (
     AT_INIT,
     GMP,

@@ -21,7 +21,7 @@ from gossamer.bench.store import RunFolder
 from gossamer.core.errors import SettingError, UserError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)  # a log has no width of its own
 
 Data = Annotated[str, typer.Option(help="data set by name, or the path of an image folder or archive")]
 Folder = Annotated[Path | None, typer.Option(help="where a named data set lies")]

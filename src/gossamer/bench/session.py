@@ -166,14 +166,14 @@ def compare(
     with show.Bars(console, len(specs)) as bars:
         bench, provenance = on_hardest(replace(bench, watch=bars), spec)
         rows = run_grid(specs, bench, bars.advance)
-    title = f"{bench.data.label}, {spec.model}, {spec.train.epochs} epochs, {provenance}"
+    title = f"{bench.data.label}, {spec.model}, {spec.train.epochs} epochs\n{provenance}"
     digest = sha256(" ".join(each.key for each in specs).encode()).hexdigest()[:12]
     folder = RunFolder(bench.out / f"compare-{spec.model}-{digest}".replace(":", "_"))
     setup = {"title": title, "runs": [each.key for each in specs], "environment": environment(bench.device)}
     folder.write("table.csv", pd.DataFrame(rows).to_csv(index=False).encode())
     folder.write("table.json", json.dumps({**setup, "rows": rows}, indent=1).encode())
     paths = accuracy(rows, title, folder.path / "accuracy")
-    console.print(show.comparison(rows, title))
+    console.print(show.comparison(rows, title, console.width))
     console.print(show.verdict(rows))
     console.print(show.notes(rows))
     for path in (folder.path / "table.csv", folder.path / "table.json", *paths):

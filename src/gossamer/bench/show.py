@@ -1,6 +1,7 @@
 """What the command line shows: progress while runs go, tables when they are done."""
 
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from rich import box
@@ -66,22 +67,28 @@ class Bars(Watch):
             self.progress.advance(self.all)
 
 
-def comparison(rows: Sequence[Row], title: str) -> Table:
+COLUMNS = ("sparsity", "accuracy %", "vs dense [95 %]", "live params", "fwd FLOPs", "train FLOPs", "s")
+FULL_WIDTH = 104  # of the table with all its columns
+
+
+def comparison(rows: Sequence[Row], title: str, width: int = FULL_WIDTH) -> Table:
     """The table of a comparison.
 
     Args:
         rows: what ``compare`` gave.
         title: data, network and samples in words.
+        width: of the screen; on a narrow one live parameters and forward FLOPs are left to the files.
 
     Returns:
         A table for rich to print.
     """
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
+    shown = [True, *(width >= FULL_WIDTH or name not in ("live params", "fwd FLOPs") for name in COLUMNS)]
     table.add_column("method", no_wrap=True)
-    for heading in ("sparsity", "accuracy %", "vs dense [95 %]", "live params", "fwd FLOPs", "train FLOPs", "s"):
+    for heading in compress(COLUMNS, shown[1:]):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row), style="bold" if row["method"] == "dense" else "")
+        table.add_row(*compress(_cells(row), shown), style="bold" if row["method"] == "dense" else "")
     return table
 
 

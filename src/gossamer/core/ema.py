@@ -1,6 +1,7 @@
 """An exponential moving average of a model whose wiring changes."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from torch import nn
@@ -51,8 +52,8 @@ class SparseEMA:
         self._average.update_parameters(self._model)
 
     def averaged(self) -> nn.Module:
-        """The averaged model, its dead weights exactly zero: to evaluate or to save; it stays this object's own."""
-        module = self._average.module
+        """A copy of the averaged model, its dead weights exactly zero: to evaluate or to save."""
+        module: nn.Module = deepcopy(self._average.module)  # the average itself goes on unmasked
         masks = self._sparsifier.masks
         for name, weight in select(module, where=list(masks)).items():
             weight.data.masked_fill_(~masks[name], 0)

@@ -1,5 +1,6 @@
 """Masks: a bool tensor per weight, True is alive, kept in a dictionary by parameter name."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from math import prod
 
@@ -10,6 +11,10 @@ from torch import Tensor
 from gossamer.core.errors import StateError
 
 Masks = dict[str, Tensor]
+
+
+class LayerCollapseWarning(UserWarning):
+    """A layer has no live weight left, so nothing passes through it."""
 
 
 def live(masks: Mapping[str, Tensor]) -> int:
@@ -132,6 +137,22 @@ def apply_(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, mask in masks.items():
             weights[name].masked_fill_(~mask, 0)
+
+
+def warn_of_collapse(masks: Mapping[str, Tensor], advice: str) -> None:
+    """Name the layers that have no live weight left, in a ``LayerCollapseWarning``.
+
+    Args:
+        masks: the masks.
+        advice: what to do about it.
+
+    Example:
+        >>> warn_of_collapse({"a": torch.tensor([True, False])}, "lower the sparsity")
+    """
+    empty = [name for name, mask in masks.items() if not bool(mask.any())]
+    if empty:
+        message = f"no live weight is left in {empty}: nothing passes there any more; {advice}"
+        warnings.warn(message, LayerCollapseWarning, stacklevel=4)
 
 
 def pack(masks: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -84,16 +84,18 @@ def report(
 
 def _sparse_row(method: Method, name: str, mask: Tensor, start: float) -> Row:
     live, total = int(mask.sum()), mask.numel()
-    return Row(name, tuple(mask.shape), total, live, start, live / total, _why(method, name, start, live == total))
+    return Row(name, tuple(mask.shape), total, live, start, live / total, _why(method, name, start, live / total))
 
 
-def _why(method: Method, name: str, start: float, full: bool) -> str:
+def _why(method: Method, name: str, start: float, density: float) -> str:
+    title, source = type(method).__name__, getattr(method, "distribution", None)
     if name in getattr(method, "dense", ()):
         return "kept dense, as asked"
-    source = getattr(method, "distribution", type(method).__name__)
-    if full and start == 1.0:
-        return f"dense: {source} gives it density 1"
-    return f"start by {source}, now by {type(method).__name__}"
+    if source is None:
+        return f"given to {title}" if start == density else f"chosen by {title}"
+    if start == 1.0:
+        return f"dense: {source} gives it density 1" if density == 1.0 else f"dense at the start, pruned by {title}"
+    return f"{source} density, places by {title}" if start == density else f"{source} at the start, then {title}"
 
 
 def _dense_rows(model: nn.Module, params: Params) -> tuple[Row, ...]:

@@ -1,6 +1,5 @@
 """The one stateful driver of a method in a training loop."""
 
-import warnings
 from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
@@ -19,10 +18,6 @@ from gossamer.core.newborn import Newborn, restart_
 from gossamer.core.report import Report, report
 
 SCHEMA = 1
-
-
-class LayerCollapseWarning(UserWarning):
-    """A layer has no live weight left, so nothing passes through it."""
 
 
 class Sparsifier:
@@ -44,7 +39,7 @@ class Sparsifier:
         newborn: state of a newborn weight in the optimizer: ``"fresh"`` as at its first step, or ``"mean"``, which
             gives Adam's second moment the mean of the layer's survivors.  Adam divides by its own step count, which
             all weights of a tensor share, so with "fresh" a newborn's first update is up to 2.5 times the learning
-            rate (β₁ = 0.9, β₂ = 0.999, after 1 000 steps); with "mean" it is like its neighbours'.
+            rate (β₁ = 0.9, β₂ = 0.999, after 1 000 steps); with "mean" it is of its neighbours' size, rather smaller.
 
     Raises:
         StateError: the optimizer does not hold the selected weights, or the masks do not fit them.
@@ -65,6 +60,10 @@ class Sparsifier:
         (20, 0.9)
     """
 
+    _attached: RemovableHandle | None
+    _after_step: RemovableHandle | None
+    _followed: Optimizer | None
+
     def __init__(
         self,
         method: Method,
@@ -82,9 +81,8 @@ class Sparsifier:
         self._params: Params = select(model, where)
         self._check_optimizer()
         self._clock = 0  # calls of step() so far
+        self._watched_from = 0  # the clock when it was made or loaded
         self._due: int | None = None  # the step of a rewiring that has not been done yet
-        self._hooks: list[RemovableHandle] = []
-        self._attached: RemovableHandle | None = None
         self._removed = False
         with torch.no_grad():
             masks = method.masks(self._params, self._generator("start"))
@@ -93,8 +91,7 @@ class Sparsifier:
             self._start = mask_ops.density(masks)
             self._masks: Masks = {name: torch.zeros_like(mask) for name, mask in masks.items()}
             self._adopt(masks)
-        if self._deviations.dense_momentum:
-            self._hooks.append(optimizer.register_step_post_hook(lambda *_: self.mask_weights()))
+        self._hook(attached_to=None)
 
     @property
     def masks(self) -> Masks:
@@ -122,9 +119,14 @@ class Sparsifier:
         """
         if self._removed:
             raise StateError("expected a working sparsifier, got one after remove(); make a new Sparsifier")
+        if all(weight.grad is None for weight in self._params.values()):
+            raise StateError(
+                "expected gradients, got none; call step() after backward() and before zero_grad() (an attached "
+                "sparsifier cannot serve optimizer.step(closure), which calls backward() too late)"
+            )
         with torch.no_grad():
-            if self._clock == 1:  # a static method never rewires, so look once after the first optimizer step
-                self._check_leak()
+            if (self._clock - self._watched_from).bit_count() == 1:  # steps 1, 2, 4, 8 ...: a static method never
+                self._check_leak()  # rewires, and a gradient scaler may skip the first steps
             if self.method.due(self._clock):
                 self._due = self._clock
             rewired = self._due is not None and self._rewire(self._due)
@@ -163,17 +165,18 @@ class Sparsifier:
         Raises:
             StateError: it is attached already.
         """
-        if self._attached is not None and self._attached.id in (self._attached.hooks_dict_ref() or ()):
+        if _is_live(self._attached):
             raise StateError("expected a sparsifier that is not attached, got one that is; remove() the handle first")
-        self._attached = (optimizer or self._optimizer).register_step_pre_hook(lambda *_: self._ignore(self.step()))
-        self._hooks.append(self._attached)
-        return self._attached
+        followed = optimizer or self._optimizer
+        handle = followed.register_step_pre_hook(lambda *_: self._ignore(self.step()))
+        self._followed, self._attached = followed, handle
+        return handle
 
     def remove(self) -> None:
         """End the sparse training: no hook stays, weights keep their zeros as plain numbers and may grow again."""
-        for handle in self._hooks:
-            handle.remove()
-        self._hooks.clear()
+        for handle in (self._attached, self._after_step):
+            if handle is not None:
+                handle.remove()
         self._removed = True
 
     def state_dict(self) -> dict[str, Any]:
@@ -186,6 +189,7 @@ class Sparsifier:
             "schema": SCHEMA,
             "method": describe(self.method),
             "seed": self.seed,
+            "newborn": self.newborn,
             "clock": self._clock,
             "due": self._due,
             "start": dict(self._start),
@@ -202,14 +206,9 @@ class Sparsifier:
         Raises:
             StateError: it belongs to another method, model, seed or version.
         """
-        expected = {
-            "schema": SCHEMA,
-            "method": describe(self.method),
-            "seed": self.seed,
-            "shapes": shapes(self._params),
-        }
-        for key, value in expected.items():
-            if state.get(key) != value:
+        own = self.state_dict()
+        for key in ("schema", "method", "seed", "newborn", "shapes"):
+            if state.get(key) != (value := own[key]):
                 raise StateError(
                     f"expected a sparsifier state with {key} {value}, got {state.get(key)}; "
                     "build the sparsifier as it was when the state was saved"
@@ -218,7 +217,26 @@ class Sparsifier:
         self._masks = {name: mask.to(self._params[name].device) for name, mask in stored.items()}
         self._dead = {name: ~mask for name, mask in self._masks.items()}
         self._clock, self._due, self._start = state["clock"], state["due"], dict(state["start"])
+        self._watched_from = self._clock
         self.mask_weights()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without hooks: optimizers drop theirs when they are copied."""
+        state = {**self.__dict__, "_followed": self._followed if _is_live(self._attached) else None}
+        return {key: value for key, value in state.items() if key not in ("_attached", "_after_step")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, with the optimizer's copy, keeps the dead at zero and stays attached."""
+        self.__dict__.update(state)
+        self._hook(attached_to=state["_followed"])
+
+    def _hook(self, attached_to: Optimizer | None) -> None:
+        """Put hooks on the optimizer where they are needed: for P1's momentum, and for ``attach``."""
+        self._attached, self._after_step, self._followed = None, None, attached_to
+        if self._deviations.dense_momentum and not self._removed:
+            self._after_step = self._optimizer.register_step_post_hook(lambda *_: self.mask_weights())
+        if attached_to is not None:
+            self.attach(attached_to)
 
     @property
     def _deviations(self) -> Deviations:
@@ -239,7 +257,8 @@ class Sparsifier:
         if not all(bool(grad.isfinite().all()) for grad in grads.values()):
             return False
         self._check_leak()
-        changed = self.method.rewire(due, dict(self._masks), self._params, grads, self._generator(due))
+        own = {name: mask.clone() for name, mask in self._masks.items()}  # a method may work in place
+        changed = self.method.rewire(due, own, self._params, grads, self._generator(due))
         mask_ops.check(changed, self._params)
         self._check_promise(changed, due)
         self._adopt(changed)
@@ -247,26 +266,21 @@ class Sparsifier:
         return True
 
     def _dense_gradients(self) -> dict[str, Tensor]:
-        if all(weight.grad is None for weight in self._params.values()):
-            raise StateError("expected gradients, got none; call step() after backward() and before zero_grad()")
         return {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in self._params.items()}
 
     def _adopt(self, masks: Masks) -> None:
         """Make these the masks: the dead become zero, the newborn start afresh, in weights and optimizer."""
-        for name, mask in masks.items():
-            survivors = mask & self._masks[name]
-            restart_(self._optimizer, self._params[name], born=mask & ~survivors, survivors=survivors, how=self.newborn)
+        if not self._deviations.dense_momentum:
+            self._restart(masks)
         self._masks = {name: mask.clone() for name, mask in masks.items()}
         self._dead = {name: ~mask for name, mask in masks.items()}
         self.mask_weights()
-        empty = [name for name, mask in masks.items() if not bool(mask.any())]
-        if empty:
-            warnings.warn(
-                f"no live weight is left in {empty}: nothing passes there any more; lower the sparsity, keep them "
-                "dense (dense=...) or set a floor",
-                LayerCollapseWarning,
-                stacklevel=4,
-            )
+        mask_ops.warn_of_collapse(masks, "lower the sparsity, keep them dense (dense=...) or set a floor")
+
+    def _restart(self, masks: Masks) -> None:
+        for name, mask in masks.items():
+            survivors = mask & self._masks[name]
+            restart_(self._optimizer, self._params[name], born=mask & ~survivors, survivors=survivors, how=self.newborn)
 
     def _mask_gradients(self) -> None:
         for name, weight in self._params.items():
@@ -298,3 +312,8 @@ class Sparsifier:
                 "this optimizer mixes entries — call sparsifier.mask_weights() after optimizer.step() "
                 "(and once after loading weights)"
             )
+
+
+def _is_live(handle: RemovableHandle | None) -> bool:
+    """Whether a hook is still on its optimizer."""
+    return handle is not None and handle.id in (handle.hooks_dict_ref() or ())

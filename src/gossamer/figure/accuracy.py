@@ -1,7 +1,7 @@
 """Accuracy against sparsity (the axes of P1's figures 2, 4 and 5): one line a method, dense as a band."""
 
 from collections.abc import Sequence
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -38,23 +38,34 @@ def accuracy(rows: Sequence[dict[str, Any]], title: str, stem: Path) -> list[Pat
     _draw_dense(axes, [row for row in rows if row["method"] == "dense"])
     looks = zip(cycle(COLOURS), cycle(MARKERS), (dash for dash in cycle(DASHES) for _ in COLOURS), strict=False)
     sparse = [method for method in methods if method != "dense"]
+    apart = _spacing([100 * row["asked_sparsity"] for row in rows if row["method"] != "dense"], len(sparse))
     for place, (method, (colour, marker, dash)) in enumerate(zip(sparse, looks, strict=False)):
         own = sorted((row for row in rows if row["method"] == method), key=lambda row: float(row["asked_sparsity"]))
         axes.errorbar(
             # a little apart, so that bars of methods at one sparsity can be told from one another
-            [100 * row["asked_sparsity"] + 0.5 * (place - (len(sparse) - 1) / 2) for row in own],
+            [100 * row["asked_sparsity"] + apart * (place - (len(sparse) - 1) / 2) for row in own],
             [100 * row["accuracy"] for row in own],
             yerr=[100 * (row["accuracy_std"] or 0.0) for row in own],
-            color=colour, marker=marker, linestyle=dash, markersize=5, linewidth=1.2, elinewidth=0.8, label=method,
+            color=colour, marker=marker, linestyle=dash, markersize=5, linewidth=0.9, elinewidth=0.8, label=method,
         )  # fmt: skip
     seeds = max(row["seeds"] for row in rows)
-    axes.set_xlabel("sparsity (%)")
+    axes.set_xticks(sorted({100 * row["asked_sparsity"] for row in rows if row["method"] != "dense"} or {0.0}))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.set_xlabel("sparsity (%); points are set a little apart")
     axes.set_ylabel("test accuracy (%)")
-    axes.set_title(f"{title}\nmean ± standard deviation over {seeds} seed{'s' if seeds > 1 else ''}", fontsize=9)
+    spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
+    figure.suptitle(f"{title}\n{spread}", fontsize=8.5, x=0.01, horizontalalignment="left")
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False, fontsize=8)
     return _save(figure, stem)
+
+
+def _spacing(sparsities: Sequence[float], methods: int) -> float:
+    """Distance between neighbouring methods, all of them within an eighth of the gap between two sparsities."""
+    levels = sorted(set(sparsities))
+    gap = min((high - low for low, high in pairwise(levels)), default=4.0)
+    return min(0.125 * gap / max(methods, 1), 0.5)
 
 
 def _draw_dense(axes: Axes, dense: Sequence[dict[str, Any]]) -> None:

@@ -1,16 +1,15 @@
 """From scores to masks: what makes scores unfit, the best of the whole network, and layers that end up empty."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from math import prod
 
 import torch
 from torch import Tensor
 
+from gossamer.core import masks as mask_ops
 from gossamer.core.errors import SettingError, StateError
 from gossamer.core.masks import Masks
 from gossamer.core.rewire import keep_largest
-from gossamer.core.sparsifier import LayerCollapseWarning
 
 Scores = dict[str, Tensor]
 
@@ -112,11 +111,5 @@ def warn_of_collapse(masks: Masks) -> Masks:
         >>> warn_of_collapse({"a": torch.tensor([True])})
         {'a': tensor([True])}
     """
-    empty = [name for name, mask in masks.items() if not bool(mask.any())]
-    if empty:
-        warnings.warn(
-            f"no live weight is left in {empty}: nothing passes there; lower the sparsity or set floor=1",
-            LayerCollapseWarning,
-            stacklevel=3,
-        )
+    mask_ops.warn_of_collapse(masks, "lower the sparsity or set floor=1")
     return masks
