@@ -37,7 +37,7 @@ def bench(out: Path, data: Dataset | None = None, **changes: Any) -> Bench:
 def spec(recipe: str = "rigl", *, data: Dataset | None = None, train: TrainSettings = TRAIN, **changes: Any) -> RunSpec:
     fields: dict[str, Any] = {"model": "mlp300", "sparsity": 0.0 if recipe == "dense" else 0.9}
     if recipe.startswith("rigl"):
-        fields["settings"] = {"every": "1"}  # published intervals are longer than these runs
+        fields["settings"] = {"every": "1", "stop": "1"}  # published intervals are longer than these runs
     return RunSpec(
         data="digits", fingerprint=(data or digits()).fingerprint, recipe=recipe, train=train, **{**fields, **changes}
     )

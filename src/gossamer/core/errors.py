@@ -45,6 +45,3 @@ class UnknownNameError(UserError, LookupError):
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
         super().__init__(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
-
-
-unknown = UnknownNameError
