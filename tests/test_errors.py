@@ -1,4 +1,4 @@
-"""Every ``raise`` of the core and of the methods is reached by a row here, and its words are read.
+"""Every ``raise`` of the core and of the methods is reached by a row of ``tests/refusals.py``, and its words are read.
 
 ``test_every_raise_has_a_row`` fails where a new ``raise`` comes without one.  Pruning at initialisation has its own.
 """
@@ -6,198 +6,17 @@
 import ast
 import inspect
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
 
 import pytest
-import torch
-from torch import nn, optim
 
 import gossamer
-from gossamer import GMP, MEST, METHODS, NM, SET, GraNet, RigL, SparseEMA, Sparsifier, Static, Uniform
-from gossamer import masks as mask_ops
-from gossamer.core import distribution, errors, initialize, rewire, schedule
+from gossamer import METHODS
+from gossamer.core import errors
 from gossamer.core.errors import DataError, MissingError, SettingError, StateError, UnknownNameError, UserError
-from gossamer.core.named import select
 from gossamer.methods.tickets import LTH
-from tests.layers import stream
-
-SHAPES = {"a": (4, 5)}
-FOUR = torch.ones(4) > 0
-
-
-class Row(NamedTuple):
-    act: Callable[[], object]
-    error: type[Exception]
-    match: str
-
-
-def sparsifier(method=None, **options):
-    model = nn.Linear(4, 4)
-    method = method or RigL(sparsity=0.5, total_steps=10, every=1)
-    return Sparsifier(method, model, optim.SGD(model.parameters(), lr=0.1), **options)
-
-
-def trained(method=None):
-    driver = sparsifier(method)
-    driver._model(torch.ones(1, 4)).sum().backward()
-    return driver
-
-
-def step_after_removal():
-    driver = trained()
-    driver.remove()
-    driver.step()
-
-
-def attach_twice():
-    driver = sparsifier()
-    driver.attach()
-    driver.attach()
-
-
-def load_other_seed():
-    sparsifier(seed=1).load_state_dict(sparsifier(seed=0).state_dict())
-
-
-def leak():
-    driver = trained()
-    driver.step()
-    driver._model.weight.data.fill_(1.0)
-    driver.step()
-
-
-def no_gradients():
-    driver = sparsifier()
-    driver.step()
-    driver.step()
-
-
-def other_optimizer():
-    Sparsifier(Uniform(sparsity=0.5), nn.Linear(4, 4), optim.SGD(nn.Linear(4, 4).parameters(), lr=0.1))
-
-
-class Liar(RigL):
-    def rewire(self, step, masks, params, grads, generator):
-        return {name: torch.ones_like(mask) for name, mask in masks.items()}
-
-
-def promise_broken():
-    driver = trained(Liar(sparsity=0.5, total_steps=10, every=1))
-    driver.step()
-    driver.step()
-
-
-def ema_of_decay_1():
-    driver = sparsifier()
-    SparseEMA(driver._model, driver, decay=1.0)
-
-
-ROWS = {
-    # distribution
-    "explicit names": Row(
-        lambda: distribution.explicit(SHAPES, 0.5, densities={}), SettingError, "one density for each of"
-    ),
-    "explicit range": Row(
-        lambda: distribution.explicit(SHAPES, 0.5, densities={"a": 2}), SettingError, r"expected densities in \[0, 1\]"
-    ),
-    "explicit total": Row(
-        lambda: distribution.explicit(SHAPES, 0.5, densities={"a": 1}), SettingError, "amount to sparsity 0.0000, asked"
-    ),
-    "distribution": Row(lambda: distribution.find("er_k"), UnknownNameError, "unknown distribution 'er_k'; did you"),
-    "sparsity": Row(lambda: distribution.uniform(SHAPES, 95), SettingError, "got 95; 95 per cent is 0.95"),
-    "dense name": Row(
-        lambda: distribution.uniform(SHAPES, 0.5, dense=["b"]), UnknownNameError, "unknown layer to keep"
-    ),
-    "dense too much": Row(
-        lambda: distribution.erk(SHAPES, 0.5, dense=["a"]), SettingError, "alone hold 20; lower sparsity to ≤ 0 or pass"
-    ),
-    "capacity": Row(
-        lambda: distribution.erk(SHAPES, 0.5, capacity={"a": 5}), SettingError, "hold only 5; raise sparsity to ≥ 0.75"
-    ),
-    # named
-    "where empty": Row(lambda: select(nn.ReLU()), SettingError, "at least one convolution or linear weight"),
-    "where string": Row(lambda: select(nn.Linear(1, 1), "weight"), SettingError, "got the string 'weight'; pass"),
-    "where unknown": Row(lambda: select(nn.Linear(1, 1), ["wait"]), UnknownNameError, "unknown parameter 'wait'"),
-    # masks
-    "mask names": Row(lambda: mask_ops.check({"a": FOUR}, {}), StateError, r"got none for \[\] and \['a'\] besides"),
-    "mask type": Row(lambda: mask_ops.check({"a": torch.ones(1)}, {"a": FOUR}), StateError, "expected a bool mask"),
-    "mask shape": Row(lambda: mask_ops.check({"a": FOUR}, {"a": torch.ones(2)}), StateError, "mask of shape"),
-    "bits names": Row(lambda: mask_ops.unpack({}, SHAPES), StateError, "expected stored masks for"),
-    "bits size": Row(
-        lambda: mask_ops.unpack({"a": torch.ones(1)}, SHAPES), StateError, "expected 3 bytes for the mask"
-    ),
-    # rewire
-    "too few": Row(
-        lambda: rewire.largest(torch.ones(4), FOUR, 5, stream(0)), StateError, "at least 5 candidates with comparable"
-    ),
-    "drop too many": Row(
-        lambda: rewire.drop_smallest(torch.ones(4), FOUR, 5, stream(0)), StateError, "drop at most the 4 live weights"
-    ),
-    "floor": Row(
-        lambda: rewire.keep_largest({"a": torch.ones(4)}, {"a": FOUR}, 1, stream(0), 2), StateError, "lower floor"
-    ),
-    # pattern, schedule, initialize, ema
-    "pattern": Row(lambda: NM(4, 2), SettingError, "expected 1 ≤ n < m, got 4:2"),
-    "interval": Row(lambda: schedule.Every(0), SettingError, "an interval of at least 1 step, got 0"),
-    "curve ends": Row(lambda: schedule.Cosine(0, 1, 2, 1), SettingError, "expected end ≥ begin, got begin=2, end=1"),
-    "curve without a shape": Row(lambda: schedule._Curve(0, 1, 0, 2)(1), AssertionError, "a curve defines _left"),
-    "fan": Row(
-        lambda: initialize.dense_({"a": torch.ones(1, 1)}, {"a": torch.ones(1, 1) > 0}, stream(0), fan="up"),
-        SettingError,
-        "expected fan 'in', 'out' or 'average', got 'up'",
-    ),
-    "law": Row(
-        lambda: initialize.dense_({"a": torch.ones(1, 1)}, {"a": torch.ones(1, 1) > 0}, stream(0), law="odd"),
-        SettingError,
-        "expected law 'normal' or 'uniform', got 'odd'",
-    ),
-    "decay": Row(ema_of_decay_1, SettingError, r"expected a decay in \[0, 1\), got 1\.0"),
-    # method
-    "total_steps": Row(lambda: RigL(sparsity=0.5, total_steps=0), SettingError, "expected total_steps ≥ 1 for RigL"),
-    "share": Row(lambda: SET(sparsity=0.5, total_steps=1, fraction=2), SettingError, r"expected fraction in \[0, 1\]"),
-    "drop_by": Row(lambda: SET(sparsity=0.5, total_steps=1, drop_by="age"), SettingError, "got 'age'; P1 has 'signed'"),
-    "mest grow_by": Row(
-        lambda: MEST(sparsity=0.5, total_steps=2, grow_by="age"), SettingError, "or 'gradient', got 'a"
-    ),
-    "mest bound": Row(lambda: MEST(sparsity=0.5, total_steps=2, bound=-1), SettingError, "expected bound ≥ 0, got -1"),
-    "mest weight": Row(
-        lambda: MEST(sparsity=0.5, total_steps=2, gradient_weight=-1), SettingError, "expected gradient_weight ≥ 0"
-    ),
-    "granet grow_by": Row(lambda: GraNet(sparsity=0.5, total_steps=2, grow_by="age"), SettingError, "'random', got 'a"),
-    "granet ends": Row(
-        lambda: GraNet(sparsity=0.5, total_steps=2, prune_begin=1), SettingError, "expected prune_begin ≤ prune_end"
-    ),
-    "granet pattern": Row(
-        lambda: GraNet(sparsity=0.5, total_steps=2, pattern=NM(2, 4)), SettingError, "GraNet starts too dense"
-    ),
-    "gmp scope": Row(lambda: GMP(sparsity=0.5, total_steps=2, scope="all"), SettingError, "or 'layer', got 'all'"),
-    "gmp ends": Row(
-        lambda: GMP(sparsity=0.5, total_steps=2, begin=1), SettingError, "expected begin ≤ end, got begin=1"
-    ),
-    "gmp pattern": Row(
-        lambda: GMP(sparsity=0.5, total_steps=2, pattern=NM(2, 4)), SettingError, "gradual pruning starts dense"
-    ),
-    "static": Row(lambda: Static({}), SettingError, "expected masks by parameter name, got none"),
-    "tickets": Row(
-        lambda: LTH(sparsity=0.5, rounds=0), SettingError, "expected rounds ≥ 1 and rewind ≥ 0, got 0 and 0"
-    ),
-    # sparsifier
-    "newborn": Row(lambda: sparsifier(newborn="old"), SettingError, "expected newborn='fresh' or 'mean', got 'old'"),
-    "removed": Row(step_after_removal, StateError, r"got one after remove\(\); make a new Sparsifier"),
-    "attached": Row(attach_twice, StateError, r"not attached, got one that is; remove\(\) the handle first"),
-    "other state": Row(load_other_seed, StateError, "a sparsifier state with seed 1, got 0; build the sparsifier as"),
-    "no gradients": Row(no_gradients, StateError, r"expected gradients, got none; call step\(\) after"),
-    "other optimizer": Row(other_optimizer, StateError, r"got SGD without \['weight'\]; pass model\.parameters\(\)"),
-    "broken promise": Row(
-        promise_broken,
-        StateError,
-        "promised 8 live weights at step 1, its masks have 16",
-    ),
-    "leak": Row(leak, StateError, r"8 weights outside the mask became nonzero during SGD\.step"),
-}
+from tests.refusals import ROWS, Row
 
 
 @pytest.mark.parametrize("name", ROWS)

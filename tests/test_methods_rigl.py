@@ -60,9 +60,9 @@ def test_all_zero_gradients_never_pick_a_live_weight():
 
 
 def test_a_layer_that_is_full_is_left_alone():
-    w = torch.nn.Parameter(torch.randn(4, 4))
-    full = {"w": torch.ones(4, 4) > 0}
-    assert method().rewire(5, full, {"w": w}, {"w": torch.randn(4, 4)}, stream(0))["w"].all()
+    params = parameters(0, ((4, 4),))
+    full = {"0.weight": torch.ones(4, 4) > 0}
+    assert method().rewire(5, full, params, gradients(params, 0), stream(0))["0.weight"].all()
 
 
 def test_the_interval_the_fraction_and_the_end_are_those_of_the_authors_script():
