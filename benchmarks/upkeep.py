@@ -36,12 +36,13 @@ class Loop:
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9, nesterov=True)
         never = RigL(sparsity=0.9, total_steps=10**9, every=10**9)
         self.sparsifier = Sparsifier(never, self.model, self.optimizer)
-        for _ in range(2):  # the second step looks for leaks, once in a training
-            self.train()
+        self.train()
+        for _ in range(33):  # at steps 1, 2, 4, ... it looks for leaks besides: none of those is among the next 31
             self.keep()
 
     def train(self) -> None:
-        self.optimizer.step()  # of the gradients that keep() has masked before
+        """The step before, of the gradients that ``keep`` has masked, and the gradients of the next."""
+        self.optimizer.step()
         self.optimizer.zero_grad()
         cross_entropy(self.model(self.images), self.labels).backward()
 
@@ -51,6 +52,8 @@ class Loop:
 
 def measure(repetitions: int = 10, device: str = "cpu", size: Size = Size()) -> list[Row]:
     """One row: the sparsifier's share."""
+    if repetitions > 30:
+        raise ValueError(f"expected at most 30 repetitions, got {repetitions}: a later step looks for leaks")
     loop = Loop(size, device)
     seconds = interleaved({"train": loop.train, "keep": loop.keep}, repetitions, device, warm_up=0)
     what = f"upkeep of the masks against a {size.model} step, batch {size.batch}"

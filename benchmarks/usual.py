@@ -21,15 +21,15 @@ def update(
     """Drop and grow in every layer that is not dense."""
     changed = {}
     for name, mask in masks.items():
-        alive = int(mask.sum())
+        alive = int(mask.count_nonzero())
         kept = survive(weights[name], mask, fraction) if alive < mask.numel() else mask.clone()
-        changed[name] = grow(grads[name], kept, alive - int(kept.sum()), generator)
+        changed[name] = grow(grads[name], kept, alive - int(kept.count_nonzero()), generator)
     return changed
 
 
 def largest_magnitudes(weight: Tensor, mask: Tensor, fraction: float) -> Tensor:
     """All but the smallest |w|: right if no two are alike."""
-    alive = int(mask.sum())
+    alive = int(mask.count_nonzero())
     dead = mask.numel() - alive + round(fraction * alive)
     magnitudes = weight.abs()
     return magnitudes > torch.sort(magnitudes.flatten()).values[dead - 1]

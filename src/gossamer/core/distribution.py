@@ -5,8 +5,10 @@ the network is ``round((1 - sparsity)·N)`` to the weight, for any sparsity and 
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from math import floor, isfinite, prod
+from functools import partial
+from math import isfinite, prod
 
+from gossamer.core.apportion import apportion, check_budget
 from gossamer.core.errors import SettingError, UnknownNameError
 
 Shapes = Mapping[str, Sequence[int]]
@@ -134,17 +136,17 @@ def explicit(
             f"the densities amount to sparsity {1 - sum(wanted.values()) / total:.4f}, asked for {sparsity}; "
             "change the densities or pass that sparsity"
         )
-    return _densities(shapes, _apportion(wanted, budget, limits))
+    return _densities(shapes, apportion(wanted, budget, limits))
 
 
 DISTRIBUTIONS: dict[str, Distribution] = {"uniform": uniform, "er": er, "erk": erk}
 
 
-def find(name: str) -> Distribution:
-    """The distribution of that name.
+def find(distribution: str | Mapping[str, float]) -> Distribution:
+    """The distribution of that name, or the explicit one with those densities.
 
     Args:
-        name: one of ``DISTRIBUTIONS``.
+        distribution: one of ``DISTRIBUTIONS``, or a density for each layer.
 
     Returns:
         The function.
@@ -155,10 +157,14 @@ def find(name: str) -> Distribution:
     Example:
         >>> find("erk") is erk
         True
+        >>> find({"a": 0.2, "b": 0.8})({"a": (2, 5), "b": (5, 2)}, 0.5)
+        {'a': 0.2, 'b': 0.8}
     """
-    if name not in DISTRIBUTIONS:
-        raise UnknownNameError("distribution", name, DISTRIBUTIONS)
-    return DISTRIBUTIONS[name]
+    if not isinstance(distribution, str):
+        return partial(explicit, densities=distribution)
+    if distribution not in DISTRIBUTIONS:
+        raise UnknownNameError("distribution", distribution, DISTRIBUTIONS)
+    return DISTRIBUTIONS[distribution]
 
 
 def check_sparsity(sparsity: float) -> float:
@@ -236,7 +242,7 @@ def _fill(
     limits = _limits(shapes, capacity)
     budget = live_weights(shapes, sparsity)
     full = _known(dense, shapes)
-    _check_budget(title, shapes, sparsity, budget, full, limits)
+    check_budget(title, shapes, sparsity, budget, full, limits)
     while True:
         free = {name: preference[name] * prod(shapes[name]) for name in shapes if name not in full}
         left = budget - sum(limits[name] for name in full)
@@ -246,7 +252,7 @@ def _fill(
             break
         full |= over
     wanted = {name: float(limits[name]) if name in full else scale * free[name] for name in shapes}
-    return _densities(shapes, _apportion(wanted, budget, limits))
+    return _densities(shapes, apportion(wanted, budget, limits))
 
 
 def _known(dense: Collection[str], shapes: Shapes) -> set[str]:
@@ -254,43 +260,3 @@ def _known(dense: Collection[str], shapes: Shapes) -> set[str]:
         if name not in shapes:
             raise UnknownNameError("layer to keep dense", name, shapes)
     return set(dense)
-
-
-def _check_budget(
-    title: str, shapes: Shapes, sparsity: float, budget: int, dense: set[str], limits: Mapping[str, int]
-) -> None:
-    total = sum(map(prod, shapes.values()))
-    held = sum(limits[name] for name in dense)
-    if held > budget:
-        most = floor(1000 * (1 - held / total)) / 1000
-        raise SettingError(
-            f"sparsity {sparsity} leaves {title} {_thousands(budget)} weights, but the dense layers {sorted(dense)} "
-            f"alone hold {_thousands(held)}; lower sparsity to ≤ {most:g} or pass dense=()"
-        )
-    if sum(limits.values()) < budget or (dense == set(shapes) and held < budget):
-        raise SettingError(
-            f"sparsity {sparsity} asks {title} for {_thousands(budget)} live weights, but the layers can hold only "
-            f"{_thousands(sum(limits.values()))}; raise sparsity to ≥ {1 - sum(limits.values()) / total:.4g}"
-        )
-
-
-def _thousands(number: int) -> str:
-    return f"{number:,}".replace(",", " ")
-
-
-def _apportion(wanted: Mapping[str, float], budget: int, limits: Mapping[str, int]) -> dict[str, int]:
-    """Whole numbers near ``wanted`` that sum to the budget, within the limits: largest remainder (Hamilton)."""
-    live = {name: min(floor(value), limits[name]) for name, value in wanted.items()}
-    order = sorted(wanted, key=lambda name: (floor(wanted[name]) - wanted[name], -limits[name], name))
-    while sum(live.values()) != budget:
-        missing = budget - sum(live.values())
-        room = [name for name in order if live[name] < limits[name]] if missing > 0 else [n for n in order if live[n]]
-        for name in room[: abs(missing)] if missing > 0 else room[missing:]:
-            live[name] += 1 if missing > 0 else -1
-    # An empty layer cuts the network: none goes empty while another has a weight to spare.
-    for name in (name for name in wanted if live[name] == 0 and limits[name] > 0):
-        richest = max(live, key=live.__getitem__)
-        if live[richest] > 1:
-            live[richest] -= 1
-            live[name] += 1
-    return live

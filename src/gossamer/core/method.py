@@ -66,7 +66,8 @@ class SparseMethod:
     Args:
         sparsity: share of zeros over all selected weights, in [0, 1).
         total_steps: optimizer steps of the whole training, at least 1.
-        distribution: how the live weights are shared among layers, a name of ``distribution.DISTRIBUTIONS``.
+        distribution: how the live weights are shared among layers: a name of ``distribution.DISTRIBUTIONS``, or a
+            density for each layer that together amount to the sparsity.
         dense: names of weights that stay dense; the others then carry their zeros.
         pattern: an N:M constraint on who may live.
         deviations: see there.
@@ -77,7 +78,7 @@ class SparseMethod:
 
     sparsity: float
     total_steps: int
-    distribution: str = "erk"
+    distribution: str | Mapping[str, float] = "erk"
     dense: tuple[str, ...] = ()
     pattern: NM | None = None
     deviations: Deviations = field(default=CLEAN)

@@ -89,6 +89,7 @@ def _sparse_row(method: Method, name: str, mask: Tensor, start: float) -> Row:
 
 def _why(method: Method, name: str, start: float, density: float) -> str:
     title, source = type(method).__name__, getattr(method, "distribution", None)
+    source = "explicit" if isinstance(source, Mapping) else source
     if name in getattr(method, "dense", ()):
         return "kept dense, as asked"
     if source is None:

@@ -61,7 +61,7 @@ class GMP(SparseMethod):
         [0.0, 0.0, 0.778, 0.9, 0.9]
     """
 
-    distribution: str = "uniform"
+    distribution: str | Mapping[str, float] = "uniform"
     scope: Literal["global", "layer"] = "global"
     begin: float = 0.1
     end: float = 0.8

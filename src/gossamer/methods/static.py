@@ -1,5 +1,6 @@
 """Masks that never change: random ones, and any that are given."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -35,7 +36,7 @@ class Uniform(SparseMethod):
     """
 
     total_steps: int = 1
-    distribution: str = "uniform"
+    distribution: str | Mapping[str, float] = "uniform"
 
 
 @dataclass(frozen=True, eq=False)

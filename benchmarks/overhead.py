@@ -1,0 +1,139 @@
+"""What gossamer's loop costs over a bare torch loop that does the same: batches, network, optimizer, evaluation.
+
+Ours is what ``gossamer train`` runs, from the description to the result on disk: metrics, checkpoints, progress bars,
+bookkeeping.  Both end with the same bits, which is checked before anything is measured.
+"""
+
+from dataclasses import dataclass, replace
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from benchmarks.timing import Row, interleaved, run
+from gossamer.bench.data import Dataset, batches
+from gossamer.bench.models import build
+from gossamer.bench.run import Bench
+from gossamer.bench.run import run as run_spec
+from gossamer.bench.settings import TrainSettings, preset
+from gossamer.bench.show import Bars
+from gossamer.bench.spec import RunSpec
+from gossamer.bench.store import RunFolder
+
+TARGET = 0.03
+
+
+@dataclass(frozen=True)
+class Size:
+    """Synthetic images of MNIST's size, a fifth of its number, and a checkpoint six times as often as by default."""
+
+    train: int = 12_000
+    test: int = 2_000
+    epochs: int = 4
+    checkpoint_seconds: float = 5.0
+
+
+def synthetic(size: Size) -> Dataset:
+    """Random grey images of 28 x 28 pixels in ten classes."""
+    torch.manual_seed(0)
+    images = torch.randint(256, (size.train + size.test, 1, 28, 28), dtype=torch.uint8)
+    labels = torch.randint(10, (len(images),))
+    return Dataset(
+        name="synthetic",
+        label="synthetic",
+        train_images=images[: size.train],
+        train_labels=labels[: size.train],
+        test_images=images[size.train :],
+        test_labels=labels[size.train :],
+        classes=tuple("0123456789"),
+        mean=(0.5,),
+        std=(0.29,),
+    )
+
+
+def settings_of(model: str, size: Size) -> TrainSettings:
+    """The model's preset, shorter, with a constant learning rate so that the bare loop needs no scheduler."""
+    return replace(preset(model), epochs=size.epochs, schedule="constant", decay="all", lr=0.01)
+
+
+def ours(data: Dataset, model: str, settings: TrainSettings, size: Size, recipe: str = "dense") -> dict[str, Tensor]:
+    """``gossamer train``, and the weights that it leaves on disk."""
+    sparsity = 0.0 if recipe == "dense" else 0.9
+    spec = RunSpec(
+        data="synthetic", fingerprint=data.fingerprint, model=model, recipe=recipe, sparsity=sparsity, train=settings
+    )
+    screen = Console(file=StringIO(), force_terminal=True)
+    with TemporaryDirectory() as folder, Bars(screen) as bars:
+        bench = Bench(data, Path(folder), watch=bars, checkpoint_seconds=size.checkpoint_seconds)
+        run_spec(spec, bench)
+        return RunFolder(Path(folder) / spec.key).load_tensors("model.safetensors")
+
+
+def bare(data: Dataset, model: str, settings: TrainSettings) -> dict[str, Tensor]:
+    """The same training by hand, nothing written down."""
+    torch.manual_seed(0)
+    network = build(model, num_classes=10, image_size=28, channels=1, normalize=(data.mean, data.std))
+    optimizer = torch.optim.SGD(
+        network.parameters(),
+        lr=settings.lr,
+        momentum=settings.momentum,
+        nesterov=settings.nesterov,
+        weight_decay=settings.weight_decay,
+    )
+    for epoch in range(settings.epochs):
+        network.train()
+        for indices in batches(len(data.train_labels), settings.batch_size, seed=0, epoch=epoch):
+            images = data.train_images[indices].float().div_(255)
+            optimizer.zero_grad()
+            cross_entropy(network(images), data.train_labels[indices]).backward()
+            optimizer.step()
+        accuracy(network, data)
+    accuracy(network, data)  # of the end, as ours does
+    return network.state_dict()
+
+
+@torch.inference_mode()
+def accuracy(network: nn.Module, data: Dataset) -> tuple[float, float]:
+    """Test accuracy and loss."""
+    network.eval()
+    outputs = torch.cat([network(part.float().div_(255)) for part in data.test_images.split(1000)])
+    right = (outputs.argmax(1) == data.test_labels).float().mean()
+    return float(right), float(cross_entropy(outputs, data.test_labels))
+
+
+def check(data: Dataset, model: str, settings: TrainSettings, size: Size) -> str:
+    """Refuse to measure unless both loops end with the same weights."""
+    first, second = ours(data, model, settings, size), bare(data, model, settings)
+    if first.keys() != second.keys() or not all(torch.equal(first[name], second[name]) for name in first):
+        raise AssertionError(f"{model}: the two loops end with different weights, so their times mean nothing")
+    return f"{model}: both loops end with the same bits"
+
+
+def measure(
+    repetitions: int = 5, models: tuple[str, ...] = ("lenet5", "convnet"), size: Size = Size()
+) -> list[Row]:
+    """Two rows a network: trained dense by both, and by RigL against the bare dense loop."""
+    data = synthetic(size)
+    data.fingerprint  # noqa: B018  # computed once a data set, like reading it, which is not part of the loop
+    rows = []
+    for model in models:
+        settings = settings_of(model, size)
+        print(check(data, model, replace(settings, epochs=1), size))
+        tasks = {
+            "bare": lambda model=model, settings=settings: bare(data, model, settings),
+            "dense": lambda model=model, settings=settings: ours(data, model, settings, size),
+            "rigl": lambda model=model, settings=settings: ours(data, model, settings, size, "rigl"),
+        }
+        seconds = interleaved(tasks, repetitions)
+        for recipe in ("dense", "rigl"):
+            what = f"gossamer train, {model}, {recipe}, against a bare dense loop"
+            rows.append(Row(what=what, ours=seconds[recipe], peer=seconds["bare"], kind="overhead", target=TARGET))
+    return rows
+
+
+if __name__ == "__main__":
+    run(measure, __doc__)
