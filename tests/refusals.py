@@ -137,6 +137,8 @@ ROWS = {
     "vector initialize": Row(
         lambda: initialize.dense_({"a": torch.zeros(4)}, {"a": FOUR}, stream(0)), SettingError, "dimension"
     ),
+    "whole interval": Row(lambda: schedule.Every(2.5), SettingError, "expected a whole number of steps"),
+    "whole total": Row(lambda: RigL(sparsity=0.5, total_steps=2.5), SettingError, "total_steps to be a whole number"),
     "interval": Row(lambda: schedule.Every(0), SettingError, "an interval of at least 1 step, got 0"),
     "curve ends": Row(lambda: schedule.Cosine(0, 1, 2, 1), SettingError, "expected end ≥ begin, got begin=2, end=1"),
     "curve without a shape": Row(lambda: schedule._Curve(0, 1, 0, 2)(1), AssertionError, "a curve defines _left"),

@@ -36,6 +36,7 @@ ARROWS = {
 # A file of core imports files of earlier rows only.  A file that is not here fails: give it its place.
 CORE = (
     ("errors",),
+    ("apportion",),
     ("named", "schedule", "distribution", "pattern", "newborn"),
     ("masks",),
     ("rewire", "initialize"),

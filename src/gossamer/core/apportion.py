@@ -1,36 +1,42 @@
 """A budget of whole weights shared among layers, exact in total."""
 
-from collections.abc import Mapping, Sequence
-from math import floor, prod
+from collections.abc import Collection, Mapping, Sequence
+from math import ceil, floor, prod
 
 from gossamer.core.errors import SettingError
 
 
-def apportion(wanted: Mapping[str, float], budget: int, limits: Mapping[str, int]) -> dict[str, int]:
+def apportion(
+    wanted: Mapping[str, float], budget: int, limits: Mapping[str, int], fixed: Collection[str] = ()
+) -> dict[str, int]:
     """Whole numbers near ``wanted`` that sum to the budget, within the limits: largest remainder (Hamilton).
 
     Args:
         wanted: real numbers by layer.
         budget: what the whole numbers sum to, at most the sum of the limits.
         limits: the most each layer can hold.
+        fixed: layers that hold their limit and give nothing away.
 
     Returns:
-        Whole numbers by layer; none is zero while another layer has more than one.
+        Whole numbers by layer; none is zero while another layer has one to spare.
 
     Example:
         >>> apportion({"a": 1.5, "b": 0.3, "c": 2.2}, 4, {"a": 9, "b": 9, "c": 9})
         {'a': 1, 'b': 1, 'c': 2}
     """
-    live = {name: min(floor(value), limits[name]) for name, value in wanted.items()}
-    order = sorted(wanted, key=lambda name: (floor(wanted[name]) - wanted[name], -limits[name], name))
-    while sum(live.values()) != budget:
-        missing = budget - sum(live.values())
-        room = [name for name in order if live[name] < limits[name]] if missing > 0 else [n for n in order if live[n]]
-        for name in room[: abs(missing)] if missing > 0 else room[missing:]:
-            live[name] += 1 if missing > 0 else -1
+    live = {name: limits[name] if name in fixed else min(floor(value), limits[name]) for name, value in wanted.items()}
+    free = [name for name in wanted if name not in fixed]
+    order = sorted(free, key=lambda name: (floor(wanted[name]) - wanted[name], -limits[name], name))
+    while missing := budget - sum(live.values()):
+        if missing > 0:
+            changed, by = [name for name in order if live[name] < limits[name]][:missing], 1
+        else:
+            changed, by = [name for name in order if live[name]][missing:], -1
+        for name in changed:
+            live[name] += by
     # An empty layer cuts the network: none goes empty while another has a weight to spare.
-    for name in (name for name in wanted if live[name] == 0 and limits[name] > 0):
-        richest = max(live, key=live.__getitem__)
+    for name in (name for name in free if live[name] == 0 and limits[name] > 0):
+        richest = max(free, key=live.__getitem__)
         if live[richest] > 1:
             live[richest] -= 1
             live[name] += 1
@@ -69,9 +75,14 @@ def check_budget(
     if sum(limits.values()) < budget or (dense == set(shapes) and held < budget):
         raise SettingError(
             f"sparsity {sparsity} asks {title} for {_thousands(budget)} live weights, but the layers can hold only "
-            f"{_thousands(sum(limits.values()))}; raise sparsity to ≥ {1 - sum(limits.values()) / total:.4g}"
+            f"{_thousands(sum(limits.values()))}; raise sparsity to ≥ {_upwards(1 - sum(limits.values()) / total)}"
         )
 
 
 def _thousands(number: int) -> str:
     return f"{number:,}".replace(",", " ")
+
+
+def _upwards(share: float) -> str:
+    """A share rounded up, so that following the advice helps."""
+    return f"{ceil(share * 1e7) / 1e7:.7f}".rstrip("0")

@@ -127,16 +127,17 @@ def explicit(
     wrong = {name: value for name, value in densities.items() if not 0 <= value <= 1}
     if wrong:
         raise SettingError(f"expected densities in [0, 1], got {wrong}; a density is a layer's share of non-zeros")
-    limits = _limits(shapes, capacity)
-    wanted = {n: float(limits[n]) if n in dense else min(densities[n] * prod(shapes[n]), limits[n]) for n in shapes}
+    limits, full = _limits(shapes, capacity), _known(dense, shapes)
     budget = live_weights(shapes, sparsity)
+    check_budget("the explicit densities", shapes, sparsity, budget, full, limits)
+    wanted = {n: float(limits[n]) if n in full else min(densities[n] * prod(shapes[n]), limits[n]) for n in shapes}
     if abs(sum(wanted.values()) - budget) > len(shapes):
         total = sum(map(prod, shapes.values()))
         raise SettingError(
             f"the densities amount to sparsity {1 - sum(wanted.values()) / total:.4f}, asked for {sparsity}; "
             "change the densities or pass that sparsity"
         )
-    return _densities(shapes, apportion(wanted, budget, limits))
+    return _densities(shapes, apportion(wanted, budget, limits, full))
 
 
 DISTRIBUTIONS: dict[str, Distribution] = {"uniform": uniform, "er": er, "erk": erk}
@@ -241,8 +242,9 @@ def _fill(
     """Densities ε·preference with one ε for all, full layers capped and their surplus given to the others."""
     limits = _limits(shapes, capacity)
     budget = live_weights(shapes, sparsity)
-    full = _known(dense, shapes)
-    check_budget(title, shapes, sparsity, budget, full, limits)
+    fixed = _known(dense, shapes)
+    full = set(fixed)
+    check_budget(title, shapes, sparsity, budget, fixed, limits)
     while True:
         free = {name: preference[name] * prod(shapes[name]) for name in shapes if name not in full}
         left = budget - sum(limits[name] for name in full)
@@ -252,7 +254,7 @@ def _fill(
             break
         full |= over
     wanted = {name: float(limits[name]) if name in full else scale * free[name] for name in shapes}
-    return _densities(shapes, apportion(wanted, budget, limits))
+    return _densities(shapes, apportion(wanted, budget, limits, fixed))
 
 
 def _known(dense: Collection[str], shapes: Shapes) -> set[str]:

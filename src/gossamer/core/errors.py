@@ -44,4 +44,9 @@ class UnknownNameError(UserError, LookupError):
         names = sorted(known)
         near = get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}? " if near else ""
+        self._made_of = (kind, name, names)
         super().__init__(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
+
+    def __reduce__(self) -> tuple[type, tuple[str, str, list[str]]]:
+        """Pickled by what it was made of, so that it reaches another process whole."""
+        return type(self), self._made_of

@@ -120,6 +120,11 @@ INITIALIZERS: dict[str, Initializer] = {
 
 def _fans(mask: Tensor, fan: Fan) -> Tensor:
     """The live connections that a weight shares a neuron with, broadcastable to its shape."""
+    if mask.dim() < 2:
+        raise SettingError(
+            f"expected weights of at least 2 dimensions, (outputs, inputs, ...), got shape {tuple(mask.shape)}; "
+            "select convolution and linear weights only"
+        )
     kernel = tuple(range(2, mask.dim()))
     inputs = mask.sum(dim=(1, *kernel), keepdim=True).float()
     outputs = mask.sum(dim=(0, *kernel), keepdim=True).float()

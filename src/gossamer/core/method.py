@@ -14,6 +14,7 @@ from gossamer.core.masks import Masks
 from gossamer.core.named import Params, shapes
 from gossamer.core.pattern import NM
 from gossamer.core.rewire import scatter
+from gossamer.core.schedule import is_whole
 
 
 @runtime_checkable
@@ -89,6 +90,10 @@ class SparseMethod:
         """Refuse settings outside their ranges."""
         check_sparsity(self.sparsity)
         find(self.distribution)
+        if not is_whole(self.total_steps):
+            raise SettingError(f"expected total_steps to be a whole number, got {self.total_steps!r}; pass an int")
+        if self.pattern is not None and self.deviations.bernoulli:
+            raise SettingError("expected exact masks with an N:M pattern, got deviations.bernoulli; drop one of them")
         if self.total_steps < self.least_steps:
             raise SettingError(
                 f"expected total_steps ≥ {self.least_steps} for {type(self).__name__}, got {self.total_steps}; "
@@ -108,7 +113,8 @@ class SparseMethod:
     def densities(self, params: Params, sparsity: float) -> dict[str, float]:
         """The density of each layer at a sparsity, under this method's distribution, dense layers and pattern."""
         sizes = shapes(params)
-        capacity = self.pattern.capacity(sizes) if self.pattern else None
+        bound = {name: shape for name, shape in sizes.items() if name not in self.dense}
+        capacity = self.pattern.capacity(bound) if self.pattern else None
         return find(self.distribution)(sizes, sparsity, dense=self.dense, capacity=capacity)
 
     def due(self, step: int) -> bool:

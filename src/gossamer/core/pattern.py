@@ -45,7 +45,16 @@ class NM:
 
         Returns:
             Whole numbers by name.
+
+        Raises:
+            SettingError: a weight has fewer than two dimensions.
         """
+        for name, shape in shapes.items():
+            if len(shape) < 2:
+                raise SettingError(
+                    f"expected weights of at least 2 dimensions, (outputs, inputs, ...), got {name!r} of shape "
+                    f"{tuple(shape)}, which has no inputs to group; leave it out with where=..."
+                )
         per_row = {name: shape[1] // self.m * self.n + min(shape[1] % self.m, self.n) for name, shape in shapes.items()}
         return {name: prod(shape) // shape[1] * per_row[name] for name, shape in shapes.items()}
 
@@ -61,7 +70,9 @@ class NM:
             A bool tensor of the same shape.
         """
         room = self.n - self._groups(mask, value=False).sum(-1, keepdim=True)
-        ranked = self._groups(score.float().masked_fill(mask, -torch.inf), value=-torch.inf)
+        score = score if score.is_floating_point() else score.float()
+        finite = score.clamp(min=torch.finfo(score.dtype).min)  # the worst score still beats the living and the padding
+        ranked = self._groups(finite.masked_fill(mask, -torch.inf), value=-torch.inf)
         shuffle = torch.rand(ranked.shape, generator=generator).argsort(-1).to(score.device)
         order = shuffle.gather(-1, ranked.gather(-1, shuffle).argsort(dim=-1, descending=True, stable=True))
         rank = torch.empty_like(order).scatter_(-1, order, torch.arange(self.m, device=order.device).expand_as(order))

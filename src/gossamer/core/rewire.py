@@ -41,15 +41,16 @@ def largest(score: Tensor, candidates: Tensor, count: int, generator: torch.Gene
     if count == 0:
         return torch.zeros_like(candidates)
     ranked = torch.where(candidates, score, -torch.inf)
+    available, undefined = int(candidates.sum()), int(ranked.isnan().sum())
+    if not 0 < count <= available or undefined:
+        raise StateError(
+            f"expected at least {count} candidates with comparable scores, got {available}, {undefined} of them NaN; "
+            "lower the number, or look for NaN weights or gradients"
+        )
     threshold = kth_largest(ranked, count)
     above = ranked > threshold
     tied = (ranked == threshold) & candidates
     missing, ties = count - int(above.sum()), int(tied.sum())
-    if not 0 <= missing <= ties:
-        raise StateError(
-            f"expected at least {count} candidates with comparable scores, got {int(candidates.sum())}, "
-            f"{int(ranked.isnan().sum())} of them NaN; look for NaN weights or gradients"
-        )
     return above | (tied if ties == missing else _draw(tied, missing, ties, generator))
 
 
@@ -118,7 +119,8 @@ def drop_signed(weight: Tensor, mask: Tensor, fraction: float, generator: torch.
         >>> drop_signed(weight, torch.ones(4, dtype=torch.bool), 0.5, torch.Generator())
         tensor([False,  True, False,  True])
     """
-    positive, negative = mask & (weight >= 0), mask & (weight < 0)
+    upward = weight >= 0
+    positive, negative = mask & upward, mask & ~upward  # a NaN is on one side too, to be found there
     kept = torch.zeros_like(mask)
     for side in (positive, negative):
         kept |= drop_smallest(weight, side, round(fraction * int(side.sum())), generator)
@@ -192,7 +194,11 @@ def scatter(
         7
     """
     nobody = {name: torch.zeros(p.shape, dtype=torch.bool, device=p.device) for name, p in params.items()}
-    return {name: grow_random(mask, counts[name], generator, pattern) for name, mask in nobody.items()}
+    return {
+        # a layer kept dense obeys no pattern
+        name: ~mask if counts[name] == mask.numel() else grow_random(mask, counts[name], generator, pattern)
+        for name, mask in nobody.items()
+    }
 
 
 def keep_largest(
@@ -225,6 +231,8 @@ def keep_largest(
         >>> keep_largest(scores, everyone, 2, torch.Generator(), floor=1)["a"]
         tensor([False,  True])
     """
+    if not scores:
+        return {}
     first = {
         name: largest(score, candidates[name], min(floor, int(candidates[name].sum())), generator)
         for name, score in scores.items()

@@ -6,8 +6,22 @@ value exactly at ``end``, and keeps it.
 
 from dataclasses import dataclass
 from math import cos, pi
+from numbers import Integral
 
 from gossamer.core.errors import SettingError
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a whole number by type: 100 is, 100.0 and True are not.
+
+    Example:
+        >>> is_whole(100), is_whole(100.0)
+        (True, False)
+
+    Returns:
+        True or False.
+    """
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,8 @@ class Every:
     final: int | None = None
 
     def __post_init__(self) -> None:
+        if not is_whole(self.interval):
+            raise SettingError(f"expected a whole number of steps between events, got {self.interval!r}; pass an int")
         if self.interval < 1:
             raise SettingError(f"expected an interval of at least 1 step, got {self.interval}; pass every=1 or more")
 

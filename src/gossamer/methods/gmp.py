@@ -78,10 +78,23 @@ class GMP(SparseMethod):
         Every(self.interval)
         if self.scope not in ("global", "layer"):
             raise SettingError(f"expected scope='global' or 'layer', got {self.scope!r}; P1 is global, P3 by layer")
+        if self.floor < 0:
+            raise SettingError(f"expected floor ≥ 0, got {self.floor}; 0 is no floor")
         if self.begin > self.end:
             raise SettingError(f"expected begin ≤ end, got begin={self.begin}, end={self.end}; swap them")
         if self.pattern is not None:
             raise SettingError("expected pattern=None, got an N:M pattern: gradual pruning starts dense; use RigL")
+
+    def masks(self, params: Params, generator: torch.Generator) -> Masks:
+        """Everyone; a floor that the final budget cannot meet is refused now."""
+        budget = live_weights(shapes(params), self.sparsity)
+        reserved = sum(min(self.floor, weight.numel()) for weight in params.values())
+        if reserved > budget:
+            raise SettingError(
+                f"expected a floor that {budget} live weights can meet in {len(params)} layers, got {self.floor}; "
+                f"lower floor to ≤ {budget // len(params)} or the sparsity"
+            )
+        return super().masks(params, generator)
 
     @property
     def interval(self) -> int:
@@ -91,7 +104,7 @@ class GMP(SparseMethod):
     @property
     def first(self) -> int:
         """The step of the first pruning; never the very first step, when nothing has been learned."""
-        return max(1, round(self.begin * self.total_steps))
+        return min(max(1, round(self.begin * self.total_steps)), self.total_steps - 1)
 
     @property
     def last(self) -> int:

@@ -87,8 +87,9 @@ class GraNet(DropAndGrow):
         """Sparsity of the cubic schedule at the last pruning up to this step."""
         begin = min(round(self.prune_begin * self.total_steps), self.last)
         start = min(1 - self.initial_density, self.sparsity)
-        # updates count from step 0, so the ladder does too
-        return Cubic(start, self.sparsity, begin, self.last)(ladder(step, 0, self.last, self.interval))
+        # updates count from step 0, so the ladder does too; where they stop early it waits for the last pruning
+        reached = step if step >= self.last else min(step, round(self.stop * self.total_steps) - 1)
+        return Cubic(start, self.sparsity, begin, self.last)(ladder(reached, 0, self.last, self.interval))
 
     def rewire(
         self, step: int, masks: Masks, params: Params, grads: Mapping[str, Tensor], generator: torch.Generator
@@ -96,7 +97,8 @@ class GraNet(DropAndGrow):
         """Prune globally to the schedule's density, then drop and grow in each layer."""
         scores = {name: weight.detach().abs() for name, weight in params.items() if name not in self.dense}
         held = sum(params[name].numel() for name in self.dense)
-        count = live_weights(shapes(params), self.target(step)) - held
+        alive = sum(int(masks[name].sum()) for name in scores)  # fewer than promised only where coins were tossed
+        count = min(live_weights(shapes(params), self.target(step)) - held, alive)
         pruned = {**masks, **rewire.keep_largest(scores, masks, count, generator)}
         return super().rewire(step, pruned, params, grads, generator)
 

@@ -64,6 +64,15 @@ class MEST(SparseMethod):
         if not (isfinite(self.gradient_weight) and self.gradient_weight >= 0):
             raise SettingError(f"expected gradient_weight ≥ 0, got {self.gradient_weight}; 0 is plain magnitude")
 
+    def masks(self, params: Params, generator: torch.Generator) -> Masks:
+        """Random masks with the surplus that the bound allows."""
+        if self.pattern is None or not self.bound:
+            return super().masks(params, generator)
+        try:
+            return super().masks(params, generator)
+        except SettingError as error:
+            raise SettingError(f"{error}; or lower bound={self.bound}, which adds weights in training") from None
+
     @property
     def interval(self) -> int:
         """Steps between rewirings."""

@@ -78,5 +78,7 @@ def prune(
     scores = {name: weight.detach().abs() for name, weight in params.items()}
     if budget == "global":
         return rewire.keep_largest(scores, alive, live_weights(shapes(params), sparsity), generator)
-    wanted = counts(shapes(params), find(budget)(shapes(params), sparsity))
+    # candidates cap each layer: whole-number shares of a shrinking budget can rise by one
+    capacity = {name: int(mask.sum()) for name, mask in alive.items()}
+    wanted = counts(shapes(params), find(budget)(shapes(params), sparsity, capacity=capacity))
     return {name: rewire.largest(score, alive[name], wanted[name], generator) for name, score in scores.items()}
