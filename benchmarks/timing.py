@@ -88,9 +88,9 @@ def machine(device: str = "cpu") -> str:
 def cpu() -> str:
     """The name of the processor."""
     info = Path("/proc/cpuinfo")
-    names = [line.split(":")[1] for line in info.read_text().splitlines() if line.startswith("model name")] \
-        if info.exists() else []  # fmt: skip
-    return names[0].strip() if names else platform.processor() or platform.machine()
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def run(measure: Callable[..., list[Row]], description: str | None, *, devices: bool = False) -> None:

@@ -150,6 +150,11 @@ ROWS = {
     ),
     "decay": Row(ema_of_decay_1, SettingError, r"expected a decay in \[0, 1\), got 1\.0"),
     # method
+    "no distribution": Row(lambda: RigL(**HALF, distribution=None), SettingError, "expected a distribution's name"),
+    "worded sparsity": Row(
+        lambda: RigL(sparsity=".5", total_steps=9), SettingError, r"expected a sparsity in \[0, 1\)"
+    ),
+    "one dense": Row(lambda: RigL(**HALF, dense="a"), SettingError, "got the string 'a'; pass a tuple"),
     "total_steps": Row(lambda: RigL(sparsity=0.5, total_steps=0), SettingError, "expected total_steps ≥ 1 for RigL"),
     "share": Row(lambda: SET(sparsity=0.5, total_steps=1, fraction=2), SettingError, r"expected fraction in \[0, 1\]"),
     "drop_by": Row(lambda: SET(sparsity=0.5, total_steps=1, drop_by="age"), SettingError, "got 'age'; P1 has 'signed'"),

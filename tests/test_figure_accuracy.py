@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 import gossamer.figure
 from gossamer.figure.accuracy import COLOURS, accuracy
@@ -55,14 +57,12 @@ def test_files_are_a_png_and_an_svg_with_every_method_in_words(tmp_path: Path) -
 def test_one_seed_is_called_one_seed(tmp_path: Path) -> None:
     one = [{**row, "accuracy_std": None} for row in rows(seeds=1)]
     _, svg = accuracy(one, "Digits", tmp_path / "accuracy")
-    assert "over 1 seed" in "".join(ET.parse(svg).getroot().itertext())
+    assert "one seed" in "".join(ET.parse(svg).getroot().itertext())
     assert "1 seeds" not in svg.read_text()
 
 
 def test_more_methods_than_colours_are_still_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[tuple[str, str, str]] = []
-    from matplotlib.axes import Axes
-
     errorbar = Axes.errorbar
 
     def watched(axes: Axes, *given: Any, **named: Any) -> Any:
@@ -80,6 +80,44 @@ def test_more_methods_than_colours_are_still_told_apart(tmp_path: Path, monkeypa
 def test_a_title_is_printed_as_it_is(title: str, tmp_path: Path) -> None:
     _, svg = accuracy(rows(), title, tmp_path / "accuracy")
     assert title in "".join(ET.parse(svg).getroot().itertext())
+
+
+LONG = (
+    "Digits, convnet, 20 epochs, 719 of 1438 training images, the hardest over all classes by EL2N after "
+    "2 of 20 epochs, mean of 3 networks"
+)
+
+
+def test_the_title_of_a_comparison_fits_into_the_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Figure] = []
+
+    def watched(figure: Figure, *given: Any, **named: Any) -> None:
+        figures.append(figure)
+        figure.draw_without_rendering()
+
+    monkeypatch.setattr(Figure, "savefig", watched)
+    accuracy(rows(), LONG, tmp_path / "accuracy")
+    title = (figures[0]._suptitle or figures[0].axes[0].title).get_window_extent()
+    assert title.x0 >= 0
+    assert title.x1 <= figures[0].bbox.x1
+
+
+@pytest.mark.parametrize("sparsity", [0.98, 0.995])
+def test_points_stay_near_their_sparsity_and_below_all(
+    sparsity: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[float] = []
+    errorbar = Axes.errorbar
+
+    def watched(axes: Axes, *given: Any, **named: Any) -> Any:
+        drawn.extend(given[0])
+        return errorbar(axes, *given, **named)
+
+    monkeypatch.setattr(Axes, "errorbar", watched)
+    high = [{**row, "asked_sparsity": sparsity} if row["method"] != "dense" else row for row in rows()]
+    accuracy(high, "Digits", tmp_path / "accuracy")
+    assert max(drawn) < 100
+    assert max(drawn) - min(drawn) < 5
 
 
 def test_dense_alone_is_a_figure_too(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from copy import deepcopy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 def test_every_method_and_pruning_at_initialisation_is_a_recipe() -> None:
-    assert set(RECIPES) == {"dense", "small_dense", "lth", "omp", "omp_erk"} | (set(METHODS) - {"static"}) | set(AT_INIT)
+    assert set(RECIPES) == {"dense", "small_dense", "lth", "omp", "omp_erk"} | (set(METHODS) - {"static"}) | set(
+        AT_INIT
+    )
 
 
 @pytest.mark.parametrize("name", SPARSE)
@@ -136,7 +139,9 @@ def test_every_recipe_starts_from_the_network_of_its_seed_or_what_became_of_it(
 
 def largest_globally(weights: dict[str, Tensor], live: int) -> dict[str, Tensor]:
     """The slow way: all magnitudes in one sorted list."""
-    ranked = sorted(((abs(float(v)), n, i) for n, w in weights.items() for i, v in enumerate(w.flatten())), reverse=True)
+    ranked = sorted(
+        ((abs(float(v)), n, i) for n, w in weights.items() for i, v in enumerate(w.flatten())), reverse=True
+    )
     masks = {n: torch.zeros(w.numel(), dtype=torch.bool) for n, w in weights.items()}
     for _, name, index in ranked[:live]:
         masks[name][index] = True
@@ -204,7 +209,7 @@ def test_iterative_tickets_prune_the_same_share_each_round(tmp_path: Path, start
     run(tiny("lth", sparsity=0.936, settings={"rounds": "3"}), bench(tmp_path))
     sparsities = [mask_ops.sparsity(start["masks"]) for start in starts if start["masks"]]
     assert sparsities == pytest.approx([0.6, 0.84, 0.936], abs=1e-4)
-    for earlier, later in zip(starts[1:], starts[2:], strict=False):
+    for earlier, later in pairwise(starts[1:]):
         assert all(bool((earlier["masks"][n] | ~later["masks"][n]).all()) for n in later["masks"])  # subsets
     assert all(same(start["given"], initial("mlp300")) for start in starts)
     lines = [json.loads(line) for line in (folders(tmp_path, "lth")[0] / "metrics.jsonl").read_text().splitlines()]
@@ -219,9 +224,7 @@ def test_a_second_round_ranks_the_weights_at_the_end_of_the_first(tmp_path: Path
     assert same(starts[-1]["masks"], largest_globally(alive, LIVE))
 
 
-def test_the_dense_network_of_a_seed_is_trained_once_and_shared(
-    tmp_path: Path, starts: list[dict[str, Any]]
-) -> None:
+def test_the_dense_network_of_a_seed_is_trained_once_and_shared(tmp_path: Path, starts: list[dict[str, Any]]) -> None:
     for name in ("lth", "omp", "dense", "omp_erk"):
         run(tiny(name), bench(tmp_path))
     run(tiny("lth", sparsity=0.5), bench(tmp_path))
@@ -233,7 +236,10 @@ def test_the_dense_network_of_a_seed_is_trained_once_and_shared(
 
 @pytest.mark.parametrize("model", ["mlp300", "convnet", "tests.dropout_model:network"])
 def test_the_small_dense_network_stays_within_the_budget_and_fills_it(model: str, tmp_path: Path) -> None:
-    small, large = run(tiny("small_dense", model=model), bench(tmp_path)), run(tiny("dense", model=model), bench(tmp_path))
+    small, large = (
+        run(tiny("small_dense", model=model), bench(tmp_path)),
+        run(tiny("dense", model=model), bench(tmp_path)),
+    )
     budget = round(0.1 * large["weights"])
     assert 0.75 * budget < small["weights"] <= budget
     assert (small["live_weights"], small["sparsity"]) == (small["weights"], 0.0)
@@ -313,7 +319,9 @@ def test_rewinding_beyond_the_training_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_published_interval_that_is_too_long_is_told(tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match=r"rigl changes its masks only 0 times in 6 steps \(every=100\).*rigl\.every=1"):
+    with pytest.warns(
+        UserWarning, match=r"rigl changes its masks only 0 times in 6 steps \(every=100\).*rigl\.every=1"
+    ):
         run(spec("rigl", settings={}), bench(tmp_path))
 
 

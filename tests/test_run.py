@@ -74,9 +74,7 @@ def test_stopped_at_every_step_it_ends_with_the_same_bytes(name: str, tmp_path: 
         assert rest.steps <= steps - stop + 1  # goes on, does not begin again
 
 
-def test_stopped_again_and_again_after_each_step_it_ends_with_the_same_bytes(
-    tmp_path: Path, undisturbed: Any
-) -> None:
+def test_stopped_again_and_again_after_each_step_it_ends_with_the_same_bytes(tmp_path: Path, undisturbed: Any) -> None:
     expected, steps = undisturbed("lth")
     for _ in range(steps):
         try:
@@ -153,9 +151,9 @@ def test_what_ran_before_in_the_process_changes_nothing(name: str, tmp_path: Pat
 
 
 def test_two_processes_never_train_the_same_run(tmp_path: Path) -> None:
-    with RunFolder(tmp_path / RUNS["rigl"].key).locked():
-        with pytest.raises(StateError, match=r"expected .* to be free, but another process .* wait .*--out"):
-            run(RUNS["rigl"], bench(tmp_path))
+    free = pytest.raises(StateError, match=r"expected .* to be free, but another process .* wait .*--out")
+    with RunFolder(tmp_path / RUNS["rigl"].key).locked(), free:
+        run(RUNS["rigl"], bench(tmp_path))
     run(RUNS["rigl"], bench(tmp_path))
 
 
@@ -222,7 +220,7 @@ def test_a_rewinding_point_without_its_optimizer_is_explained(tmp_path: Path) ->
     (early,) = [path.parent for path in tmp_path.glob("*/state.pt")]
     (early / "state.pt").unlink()
     (tmp_path / ticket.key / "result.json").unlink()
-    with pytest.raises(DataError, match="expected .*state"):
+    with pytest.raises(DataError, match=r"expected .*state"):
         run(ticket, bench(tmp_path))
 
 

@@ -80,7 +80,7 @@ def test_text_that_is_no_setting_is_refused() -> None:
         train_settings("lenet5", {}, ["epochs"])
     with pytest.raises(UnknownNameError, match="unknown setting of TrainSettings 'epoch'; did you mean 'epochs'"):
         train_settings("lenet5", {}, ["epoch=1"])
-    with pytest.raises(SettingError, match="expected TrainSettings.epochs to be int, got '1.5'"):
+    with pytest.raises(SettingError, match=r"expected TrainSettings.epochs to be int, got '1.5'"):
         train_settings("lenet5", {}, ["epochs=1.5"])
 
 

@@ -86,19 +86,21 @@ def test_ninety_percent_is_told_how_to_be_written() -> None:
 
 
 def test_other_refusals() -> None:
-    with pytest.raises(SettingError, match="expected a seed of 0 or more, got -1"):
+    with pytest.raises(SettingError, match=r"expected a seed of 0 or more, got -1"):
         replace(SPEC, seed=-1)
     with pytest.raises(SettingError, match=r"expected keep in \(0, 1\], got 2.0; 0.5 keeps the hardest half"):
         Hard(keep=2.0)
-    with pytest.raises(SettingError, match="expected the score 'el2n', got 'grand'; write --hard el2n:0.5"):
+    with pytest.raises(SettingError, match=r"expected the score 'el2n', got 'grand'; write --hard el2n:0.5"):
         Hard(score="grand")
-    with pytest.raises(SettingError, match="at least 1 model and 1 epoch, got 3 and 0"):
+    with pytest.raises(SettingError, match=r"at least 1 model and 1 epoch, got 3 and 0"):
         Hard(epochs=0)
 
 
-@pytest.mark.parametrize("text", ["el2n", "el2n:", ":0.5", "el2n:half", "el2n:0.5:1", "el2n=0.5", "", "el2n:1e", "el2n:--"])
+@pytest.mark.parametrize(
+    "text", ["el2n", "el2n:", ":0.5", "el2n:half", "el2n:0.5:1", "el2n=0.5", "", "el2n:1e", "el2n:--"]
+)
 def test_a_malformed_choice_is_refused(text: str) -> None:
-    with pytest.raises(SettingError, match="expected --hard SCORE:SHARE, such as el2n:0.5, got "):
+    with pytest.raises(SettingError, match=r"expected --hard SCORE:SHARE, such as el2n:0.5, got "):
         Hard.parse(text)
 
 

@@ -1,5 +1,7 @@
 """Lottery tickets: how sparse after each pruning, and who is pruned."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given
@@ -28,8 +30,8 @@ def test_each_round_prunes_the_same_share_and_the_last_is_exact(sparsity: float,
     ticket = LTH(sparsity=sparsity, rounds=rounds)
     path = [ticket.sparsity_after(number) for number in range(rounds + 1)]
     assert path[-1] == sparsity
-    assert path[0] == (sparsity if rounds == 0 else 0)
-    kept = [(1 - later) / (1 - earlier) for earlier, later in zip(path, path[1:], strict=False)]
+    assert path[0] == 0
+    kept = [(1 - later) / (1 - earlier) for earlier, later in pairwise(path)]
     assert kept == pytest.approx([kept[0]] * rounds)
 
 

@@ -21,7 +21,9 @@ from gossamer.bench.store import RunFolder
 from gossamer.core.errors import SettingError, UserError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=__doc__)
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)  # a log has no width of its own
+console = Console(
+    highlight=False, markup=False, width=None if sys.stdout.isatty() else 120
+)  # a log has no width of its own
 
 Data = Annotated[str, typer.Option(help="data set by name, or the path of an image folder or archive")]
 Folder = Annotated[Path | None, typer.Option(help="where a named data set lies")]
@@ -168,16 +170,12 @@ def main() -> None:
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True, highlight=False).print(f"[red]error:[/red] {_escaped(message)}", soft_wrap=True)
+    Console(stderr=True, highlight=False, markup=False).print("error:", message, soft_wrap=True)
     sys.exit(1)
 
 
 def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    Console(stderr=True, highlight=False).print(f"[yellow]warning:[/yellow] {_escaped(str(message))}", soft_wrap=True)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("[", r"\[")
+    Console(stderr=True, highlight=False, markup=False).print("warning:", str(message), soft_wrap=True)
 
 
 def _hard(text: str | None, models: int, epochs: int | None, per_class: bool) -> Hard | None:
@@ -190,6 +188,13 @@ def _names(text: str) -> list[str]:
 
 def _numbers(text: str) -> Sequence[float]:
     try:
-        return [float(part) for part in _names(text)]
+        numbers = [float(part) for part in _names(text)]
+        if not numbers:
+            raise ValueError
+        return numbers
     except ValueError:
         raise SettingError(f"expected sparsities as numbers with commas, such as 0.5,0.9, got {text!r}") from None
+
+
+if __name__ == "__main__":
+    main()

@@ -71,9 +71,10 @@ def grid(
     names = ["dense", *(name for name in dict.fromkeys(methods) if name != "dense")]
     specs = []
     for seed, name in product(seeds, names):
-        for sparsity in sparsities if find(name).sparse else (0.0,):
+        for sparsity in dict.fromkeys(sparsities) if find(name).sparse else (0.0,):
             fields = {**asdict(base), "train": base.train, "hard": base.hard}
-            fields |= {"recipe": name, "sparsity": sparsity, "seed": seed, "settings": dict(settings.get(name, {}))}
+            words = find(name).words(name, settings.get(name, {}))
+            fields |= {"recipe": name, "sparsity": sparsity, "seed": seed, "settings": words}
             specs.append(RunSpec(**fields))
     return specs
 

@@ -36,13 +36,16 @@ def build_optimizer(model: nn.Module, settings: TrainSettings) -> Optimizer:
     )
 
 
-def build_scheduler(optimizer: Optimizer, settings: TrainSettings, steps_per_epoch: int) -> LambdaLR:
+def build_scheduler(
+    optimizer: Optimizer, settings: TrainSettings, steps_per_epoch: int, first_step: int = 0
+) -> LambdaLR:
     """The learning rate of every step.
 
     Args:
         optimizer: whose learning rate it sets.
         settings: of the training.
         steps_per_epoch: optimizer steps an epoch.
+        first_step: where in the schedule it starts.
 
     Returns:
         torch's ``LambdaLR``, to be stepped once an optimizer step.
@@ -53,7 +56,9 @@ def build_scheduler(optimizer: Optimizer, settings: TrainSettings, steps_per_epo
         >>> [scheduler.lr_lambdas[0](step) for step in range(4)]
         [1.0, 1.0, 0.1, 0.1]
     """
-    return LambdaLR(optimizer, lambda step: factor(step, settings, steps_per_epoch))
+    for group in optimizer.param_groups:
+        group["initial_lr"] = settings.lr  # torch asks for it where a schedule starts in the middle
+    return LambdaLR(optimizer, lambda step: factor(step, settings, steps_per_epoch), last_epoch=first_step - 1)
 
 
 def factor(step: int, settings: TrainSettings, steps_per_epoch: int) -> float:

@@ -61,6 +61,24 @@ def parameters(target: Callable[..., Any], without: tuple[str, ...] = ()) -> dic
     return {p.name: p.default for p in found if p.kind is Parameter.KEYWORD_ONLY and p.name not in without}
 
 
+def as_text(value: Any) -> str:
+    """A setting as the text that ``parse`` reads back.
+
+    Example:
+        >>> as_text(NM(2, 4)), as_text(None), as_text(("a", "b")), as_text(CLEAN)
+        ('2:4', 'none', 'a+b', 'clean')
+
+    Returns:
+        The text.
+    """
+    if isinstance(value, NM):
+        return f"{value.n}:{value.m}"
+    if isinstance(value, tuple):
+        return "+".join(map(str, value))
+    named = [name for name, deviations in NAMED_DEVIATIONS.items() if deviations == value]
+    return named[0] if named else "none" if value is None else str(value)
+
+
 def _convert(name: str, hint: Any, text: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError  # the workbench's need, not the library's
 
@@ -79,7 +97,9 @@ def _named(hint: Any, text: Any) -> Any:
     pattern = re.fullmatch(r"(\d+):(\d+)", text)
     if pattern:
         return NM(int(pattern[1]), int(pattern[2]))
-    if hint is Deviations and text in NAMED_DEVIATIONS:
+    if hint is Deviations:
+        if text not in NAMED_DEVIATIONS:
+            raise UnknownNameError("deviations", text, NAMED_DEVIATIONS)
         return NAMED_DEVIATIONS[text]
     if "tuple" in str(hint):
         return tuple(part for part in text.split("+") if part)

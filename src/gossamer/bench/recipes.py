@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from gossamer.analyze.training_flops import Segment
 from gossamer.bench.data import seeded
 from gossamer.bench.models import small_dense
-from gossamer.bench.parse import parameters, parse
+from gossamer.bench.parse import as_text, parameters, parse
 from gossamer.bench.spec import RunSpec
 from gossamer.core.errors import SettingError, UnknownNameError
 from gossamer.core.masks import Masks
@@ -20,9 +20,9 @@ from gossamer.core.named import select
 from gossamer.methods import AT_INIT, METHODS, Static
 from gossamer.methods.tickets import LTH, prune
 
-AT_INIT_SET_ELSEWHERE = ("where", "seed")
+AT_INIT_ELSEWHERE: dict[str, Any] = {"where": None, "seed": 0}
 FEW_UPDATES = 5
-METHOD_SET_ELSEWHERE = ("sparsity", "total_steps")
+METHOD_ELSEWHERE: dict[str, Any] = {"sparsity": 0.0, "total_steps": 1_000_000}
 
 
 class Lab(Protocol):
@@ -78,7 +78,7 @@ class Recipe:
         about: one line for the command line.
         begin: what a round starts from, given the lab, the settings, the round and the round before.
         settings: class or function whose keywords ``--set`` may name; None for none.
-        without: keywords that are set elsewhere.
+        elsewhere: keywords that are set elsewhere, each with a value that lets the others be checked.
         rounds: how many trainings follow one another.
         sparse: whether it takes a sparsity.
     """
@@ -86,7 +86,7 @@ class Recipe:
     about: str
     begin: Callable[[Lab, Mapping[str, Any], int, Before | None], Start]
     settings: Callable[..., Any] | None = None
-    without: tuple[str, ...] = ()
+    elsewhere: Mapping[str, Any] = field(default_factory=dict)
     rounds: Callable[[Mapping[str, Any]], int] = field(default=lambda settings: 1)
     sparse: bool = True
 
@@ -107,7 +107,15 @@ class Recipe:
             if texts:
                 raise SettingError(f"expected no settings for {name!r}, got {', '.join(texts)}; drop --set")
             return {}
-        return {**parameters(self.settings, self.without), **parse(self.settings, texts, without=self.without)}
+        without = tuple(self.elsewhere)
+        values = {**parameters(self.settings, without), **parse(self.settings, texts, without=without)}
+        if isinstance(self.settings, type):
+            self.settings(**self.elsewhere, **values)  # refuses what is out of range before anything is trained
+        return values
+
+    def words(self, name: str, texts: Mapping[str, Any]) -> dict[str, str]:
+        """All settings of the recipe as text that ``resolve`` reads: what a run's description keeps."""
+        return {key: as_text(value) for key, value in self.resolve(name, texts).items()}
 
 
 def find(name: str) -> Recipe:
@@ -151,16 +159,17 @@ def _stepwise(name: str) -> Recipe:
         _warn_of_few_updates(name, chosen, lab.total_steps)
         return Start(lab.fresh(), chosen)
 
-    return Recipe(_first_line(method), begin, method, METHOD_SET_ELSEWHERE)
+    return Recipe(_first_line(method), begin, method, METHOD_ELSEWHERE)
 
 
 def _warn_of_few_updates(name: str, method: Any, total_steps: int) -> None:
     """Published intervals suit long trainings; in a short one the wiring would hardly change."""
     updates = sum(method.due(step) for step in range(total_steps))
-    if hasattr(method, "interval") and updates < FEW_UPDATES:
+    better = max(1, total_steps // 50)
+    if hasattr(method, "interval") and updates < FEW_UPDATES and better < method.interval:
         warnings.warn(
             f"{name} changes its masks only {updates} times in {total_steps} steps (every={method.interval}); "
-            f"for a short training pass --set {name}.every={max(1, total_steps // 50)}",
+            f"for a short training pass --set {name}.every={better}",
             stacklevel=2,
         )
 
@@ -174,7 +183,7 @@ def _at_init(name: str) -> Recipe:
         masks = choose(model, loss, lab.batches(), spec.sparsity, seed=spec.seed, **settings)
         return Start(model, Static(masks), tuple(masks), prior=(Segment(steps=1),))  # P1: one dense batch
 
-    return Recipe(_first_line(choose), begin, choose, AT_INIT_SET_ELSEWHERE)
+    return Recipe(_first_line(choose), begin, choose, AT_INIT_ELSEWHERE)
 
 
 def _lth(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
@@ -221,7 +230,7 @@ RECIPES: dict[str, Recipe] = {
     "small_dense": Recipe("a narrower dense network with as many weights as the sparse one has alive", _small_dense),
     **{name: _stepwise(name) for name in METHODS if name != "static"},
     **{name: _at_init(name) for name in AT_INIT},
-    "lth": Recipe(_first_line(LTH), _lth, LTH, ("sparsity",), rounds=lambda settings: int(settings["rounds"])),
+    "lth": Recipe(_first_line(LTH), _lth, LTH, {"sparsity": 0.0}, rounds=lambda settings: int(settings["rounds"])),
     "omp": Recipe("one-shot magnitude pruning of the trained network, all layers compared (P1 A.1)", _omp("global")),
     "omp_erk": Recipe("one-shot magnitude pruning of the trained network within ERK densities (P1 A.1)", _omp("erk")),
 }

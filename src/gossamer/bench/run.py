@@ -25,9 +25,11 @@ from gossamer.bench.store import RunFolder
 from gossamer.bench.training import Training
 from gossamer.bench.watch import Watch
 from gossamer.core import masks as mask_ops
+from gossamer.core.errors import DataError, StateError
 from gossamer.core.masks import Masks
 
 CHECKPOINT_SECONDS = 30.0
+STATE = {"spec", "round", "lines", "past", "seconds", "training"}  # what a checkpoint holds
 
 
 @dataclass(frozen=True)
@@ -128,16 +130,27 @@ class _Run:
         other = RunFolder(self.bench.out / spec.key)
         trained: dict[str, Any] = {"model": other.load_tensors("model.safetensors")}
         if stop is not None:
-            trained["optimizer"] = (other.load_state() or {})["training"]["optimizer"]
+            trained["optimizer"] = self._optimizer_of(other)
         return trained
+
+    @staticmethod
+    def _optimizer_of(early: RunFolder) -> Any:
+        state = early.load_state()
+        if state is None:
+            raise DataError(
+                f"expected the state to rewind to in {early.path / 'state.pt'}, got no such file; remove the folder "
+                f"{early.path} and rerun: it is trained again"
+            )
+        return state["training"]["optimizer"]
 
     # the way through
 
     def finish(self) -> dict[str, Any]:
         """All rounds to the end, then the result, written last."""
-        self.folder.write_json("spec.json", {**self.spec.resolved(), "settings": _plain(self.settings)})
+        self.folder.clean()
+        self.folder.write_json("spec.json", self.spec.resolved())
         self.folder.write_json("env.json", environment(self.bench.device))
-        rounds, state = self.recipe.rounds(self.settings), self.folder.load_state()
+        rounds, state = self.recipe.rounds(self.settings), self._own_state()
         first = 0 if state is None else int(state["round"])
         before = self._load_round(first - 1)
         for number in range(first, rounds):
@@ -145,6 +158,7 @@ class _Run:
             torch.manual_seed(self.spec.seed)  # of dropout; after _begin, which may have trained the dense network
             if state is not None and state["round"] == number:
                 self._restore(training, state)
+                state = None
             self._train(training, number, start.first_step)
             before = {"model": training.model.state_dict(), "masks": _masks(training)}
             self.past += [*start.prior, *training.segments]
@@ -178,6 +192,7 @@ class _Run:
             if training.step % training.steps_per_epoch:  # at its end the epoch's numbers come first
                 self._save_if_due(training, number)
 
+        begun = training.step
         while training.step < stop:
             numbers = training.run_epoch(after_step, stop)
             if numbers is not None:
@@ -187,9 +202,17 @@ class _Run:
                 self.folder.write("metrics.jsonl", _text(self.lines))
                 self.bench.watch.epoch(numbers)
                 self._save_if_due(training, number)
+        if training.step > begun:
+            self._save(training, number)
 
     def _conclude(self, training: Training) -> dict[str, Any]:
+        """Evaluate and write everything, the result last; the checkpoint stays until that is safe."""
         test = evaluate(training.model, self.bench.test, self.spec.train)
+        if not test["loss"] < float("inf"):
+            raise StateError(
+                f"expected a finite loss, got {test['loss']} on the test set after the last step; lower lr (now "
+                f"{self.spec.train.lr:g}) or set clip_norm=1; all finished runs are kept"
+            )
         result = summarize(self.spec, training, self.fresh(), test, self.past)
         self._count_seconds()
         self.folder.save_tensors("model.safetensors", training.model.state_dict())
@@ -197,11 +220,9 @@ class _Run:
         if training.sparsifier is not None:
             self.folder.write("report.txt", f"{training.sparsifier.report()}\n".encode())
         self.folder.write_json("timing.json", {"seconds": self.seconds})
-        if self.spec.stop is None:
-            self.folder.forget_state()
-        else:  # a rewinding point keeps its optimizer
-            self._save(training, 0)
         self.folder.write_json("result.json", result)
+        if self.spec.stop is None:  # a rewinding point keeps its optimizer
+            self.folder.forget_state()
         self.bench.watch.finish(self.spec.key)
         return result
 
@@ -214,9 +235,29 @@ class _Run:
     def _save(self, training: Training, number: int) -> None:
         self._count_seconds()
         past = [(part.steps, part.live, part.dense_gradient_steps) for part in self.past]
-        state = {"round": number, "lines": self.lines, "past": past, "seconds": self.seconds}
-        self.folder.save_state({**state, "training": training.state_dict()})
+        state = {"spec": json.dumps(self.spec.resolved()), "round": number, "lines": self.lines, "past": past}
+        self.folder.save_state({**state, "seconds": self.seconds, "training": training.state_dict()})
         self._saved_at = time.monotonic()
+
+    def _own_state(self) -> dict[str, Any] | None:
+        """The checkpoint, refused if it was put here from another run."""
+        state = self.folder.load_state()
+        if state is None:
+            return None
+        place = self.folder.path / "state.pt"
+        if not set(state) >= STATE:
+            raise DataError(
+                f"expected a checkpoint in {place}, got something else; move it away and rerun: the run starts again"
+            )
+        theirs, own = _flat(json.loads(state["spec"])), _flat(json.loads(json.dumps(self.spec.resolved())))
+        odd = {name: theirs.get(name) for name in {**own, **theirs} if theirs.get(name) != own.get(name)}
+        if odd:
+            told = ", ".join(f"{name}={value}" for name, value in odd.items())
+            raise StateError(
+                f"expected a checkpoint of this {next(iter(odd))} in {place}, got one of another run: {told}; move it "
+                "away and rerun: the run starts again"
+            )
+        return state
 
     def _restore(self, training: Training, state: Mapping[str, Any]) -> None:
         training.load_state_dict(state["training"])
@@ -268,5 +309,8 @@ def _text(lines: list[str]) -> bytes:
     return "".join(line + "\n" for line in lines).encode()
 
 
-def _plain(settings: Mapping[str, Any]) -> dict[str, str]:
-    return {name: repr(value) for name, value in settings.items()}
+def _flat(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec's fields without nesting, what a reader would look at first standing first."""
+    first = {"model": spec["model"], "method": spec["recipe"], "sparsity": spec["sparsity"], "seed": spec["seed"]}
+    rest = {name: value for name, value in spec.items() if name not in ("data", "recipe", "settings", "train")}
+    return {**first, **spec["settings"], **spec["train"], **rest}

@@ -12,6 +12,7 @@ from gossamer.bench.run import Bench, run
 from gossamer.bench.samples import steps_per_epoch
 from gossamer.bench.spec import Hard, RunSpec
 from gossamer.bench.store import RunFolder
+from gossamer.core.errors import SettingError
 from gossamer.hardness import el2n, hardest
 
 FIRST_SEED = 1000  # scoring networks share no seed with the runs they choose samples for
@@ -43,13 +44,22 @@ def choose(spec: RunSpec, bench: Bench) -> Hardest | None:
 
     Returns:
         The choice; its scores are computed once and kept beside the runs.
+
+    Raises:
+        SettingError: the run has the seed of a scoring network.
     """
     hard = spec.hard
     if hard is None:
         return None
     every = replace(bench, chosen=None)
-    epochs = hard.epochs or max(1, round(0.1 * spec.train.epochs))
-    specs = [_scoring(spec, every, seed, epochs) for seed in range(FIRST_SEED, FIRST_SEED + hard.models)]
+    epochs = min(hard.epochs or max(1, round(0.1 * spec.train.epochs)), spec.train.epochs)
+    seeds = range(FIRST_SEED, FIRST_SEED + hard.models)
+    if spec.seed in seeds:
+        raise SettingError(
+            f"expected a run's seed apart from those of the scoring networks, {FIRST_SEED} to {seeds[-1]}, got "
+            f"{spec.seed}; choose a smaller seed"
+        )
+    specs = [_scoring(spec, every, seed, epochs) for seed in seeds]
     scores = _scores(specs, every)
     labels = bench.data.train_labels
     indices = hardest(scores, hard.keep, labels=labels, per_class=hard.per_class)
@@ -57,7 +67,7 @@ def choose(spec: RunSpec, bench: Bench) -> Hardest | None:
 
 
 def _scoring(spec: RunSpec, bench: Bench, seed: int, epochs: int) -> RunSpec:
-    stop = min(epochs, spec.train.epochs) * steps_per_epoch(len(bench.train), spec.train)
+    stop = epochs * steps_per_epoch(len(bench.train), spec.train)
     return replace(spec, recipe="dense", sparsity=0.0, settings={}, hard=None, seed=seed, stop=stop)
 
 

@@ -96,20 +96,19 @@ def with_method(spec: RunSpec, method: str, sparsity: float, seed: int, texts: S
     recipe = find(method)
     texts = [text if text.split("=")[0].count(".") else f"{method}.{text}" for text in texts]
     settings = method_settings([method], texts)[method]
-    return replace(
-        spec, recipe=method, sparsity=sparsity if recipe.sparse else 0.0, seed=seed, settings=settings
-    )  # fmt: skip
+    words = recipe.words(method, settings)
+    return replace(spec, recipe=method, sparsity=sparsity if recipe.sparse else 0.0, seed=seed, settings=words)
 
 
 def method_settings(methods: Sequence[str], texts: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Resolved settings by method, from ``method.name=value``.
+    """The given settings by method, from ``method.name=value``.
 
     Args:
         methods: whose settings are wanted.
         texts: what the user gave.
 
     Returns:
-        For each method all its settings in words.
+        For each method the settings that were given, as text.
 
     Raises:
         SettingError: the text has not this form.
@@ -117,7 +116,7 @@ def method_settings(methods: Sequence[str], texts: Sequence[str]) -> dict[str, d
 
     Example:
         >>> method_settings(["lth"], ["lth.rounds=3"])
-        {'lth': {'rounds': '3', 'rewind': '0'}}
+        {'lth': {'rounds': '3'}}
     """
     given: dict[str, dict[str, str]] = {name: {} for name in methods}
     for text in texts:

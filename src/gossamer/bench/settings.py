@@ -82,7 +82,7 @@ class TrainSettings:
             if getattr(self, name) not in get_args(choice):
                 raise SettingError(f"expected {name} to be one of {get_args(choice)}, got {getattr(self, name)!r}")
         for name, least in {"epochs": 1, "batch_size": 1, "weight_decay": 0.0, "warmup_epochs": 0.0}.items():
-            if not getattr(self, name) >= least:
+            if not least <= getattr(self, name) < float("inf"):
                 raise SettingError(f"expected {name} ≥ {least}, got {getattr(self, name)}; raise it")
         for name in ("lr", "gamma", "initial_scale", "clip_norm"):
             value = getattr(self, name)

@@ -103,9 +103,11 @@ def verdict(rows: Sequence[Row]) -> str:
 
     Example:
         >>> verdict([{"method": "set", "asked_sparsity": 0.5, "difference_low": 0.01, "difference_high": 0.02}])
-        'Better than dense, with the whole 95 % interval above zero: set at 0.5. Worse: none. ...'
+        "Better than dense, with the whole 95 % interval above zero: set at 0.5. Worse: none. ..."
     """
     sparse = [row for row in rows if row["method"] != "dense"]
+    if not sparse:
+        return "Dense alone: there is nothing to compare it with; name some --methods."
     if all(row["difference_low"] is None for row in sparse):
         return "One seed has no interval: nothing can be said about better or worse; use --seeds 3 or more."
     better = [f"{row['method']} at {row['asked_sparsity']:g}" for row in sparse if row["difference_low"] > 0]

@@ -120,6 +120,15 @@ class RunSpec:
     def key(self) -> str:
         """A readable name and a hash of every resolved field: equal specs, equal keys."""
         plain = {name: value for name, value in self.resolved().items() if name != "data"}
-        digest = sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:12]
+        digest = sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()[:12]
         words = [self.data, self.model, self.recipe, f"s{self.sparsity:g}", f"seed{self.seed}", digest]
         return "-".join(re.sub(r"[^\w.]+", "_", word).strip("_")[-40:] for word in words)
+
+
+def _floats(value: Any) -> Any:
+    """Numbers of one kind, so that lr=1 and lr=1.0 are the same run."""
+    if isinstance(value, dict):
+        return {key: _floats(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_floats(each) for each in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -37,7 +37,9 @@ class RunFolder:
 
     def result(self) -> dict[str, Any] | None:
         """The result of a finished run, None if it is not finished."""
-        found: dict[str, Any] | None = self.read_json("result.json")
+        found = self.read_json("result.json")
+        if found is not None and not isinstance(found, dict):
+            raise self._damaged("a result", "result.json", f"a {type(found).__name__}")
         return found
 
     @contextmanager
@@ -73,9 +75,9 @@ class RunFolder:
         if not file.exists():
             return None
         try:
-            return json.loads(file.read_text())
-        except json.JSONDecodeError as error:
-            raise DataError(f"expected JSON in {file}, got something else ({error}); move it away and rerun") from None
+            return json.loads(file.read_bytes())
+        except ValueError as error:  # not JSON, or not even text
+            raise self._damaged("JSON", name, f"something else ({error})") from None
 
     def write_json(self, name: str, content: Any) -> None:
         """Write a JSON file, whole or not at all."""
@@ -102,12 +104,9 @@ class RunFolder:
         try:
             state = torch.load(file, weights_only=True)
         except Exception as error:  # torch raises many kinds, all of which mean the same here
-            raise DataError(
-                f"expected a checkpoint in {file}, got something else ({type(error).__name__}); move it away and "
-                "rerun: the run starts again"
-            ) from None
+            raise self._no_checkpoint(f"something else ({type(error).__name__})") from None
         if not isinstance(state, dict):
-            raise DataError(f"expected a checkpoint in {file}, got a {type(state).__name__}; move it away and rerun")
+            raise self._no_checkpoint(f"a {type(state).__name__}")
         return state
 
     def save_tensors(self, name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -135,6 +134,18 @@ class RunFolder:
                 f"{self.path} and rerun"
             ) from None
 
+    def clean(self) -> None:
+        """Remove what a process that was killed while writing has left."""
+        for aside in self.path.glob(".*.part"):
+            aside.unlink()
+
+    def _no_checkpoint(self, got: str) -> DataError:
+        path = self.path / "state.pt"
+        return DataError(f"expected a checkpoint in {path}, got {got}; move it away and rerun: the run starts again")
+
+    def _damaged(self, expected: str, name: str, got: str) -> DataError:
+        return DataError(f"expected {expected} in {self.path / name}, got {got}; move it away and rerun")
+
     def forget_state(self) -> None:
         """Remove the checkpoint of a finished run."""
         (self.path / "state.pt").unlink(missing_ok=True)
@@ -149,5 +160,7 @@ class RunFolder:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(aside, self.path / name)
+        except OSError as error:  # writing names no file by itself
+            raise OSError(error.errno, error.strerror, str(self.path / name)) from None
         finally:
             aside.unlink(missing_ok=True)

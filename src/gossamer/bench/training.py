@@ -13,7 +13,7 @@ from gossamer.bench.data import Augment, batches, seeded
 from gossamer.bench.optim import build_optimizer, build_scheduler
 from gossamer.bench.samples import Samples, as_input, autocast, steps_per_epoch
 from gossamer.bench.settings import TrainSettings
-from gossamer.core.errors import StateError
+from gossamer.core.errors import SettingError, StateError
 from gossamer.core.initialize import INITIALIZERS
 from gossamer.core.method import Method
 from gossamer.core.named import Where, select
@@ -67,9 +67,7 @@ class Training:
         self.optimizer = build_optimizer(model, settings)
         if optimizer_state is not None:
             self.optimizer.load_state_dict(dict(optimizer_state))
-        self.scheduler = build_scheduler(self.optimizer, settings, self.steps_per_epoch)
-        for _ in range(first_step):
-            self.scheduler.step()
+        self.scheduler = build_scheduler(self.optimizer, settings, self.steps_per_epoch, first_step)
         self.sparsifier = None if method is None else Sparsifier(method, model, self.optimizer, seed=seed, where=where)
         self.segments = [Segment(steps=0, live=self._live())]
         if fresh and settings.initial != "model":
@@ -153,7 +151,7 @@ class Training:
         images, labels = self.augment(images, seeded(self.seed, self.step, 1)), self.samples.labels[indices]
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device, self.settings):
-            loss = cross_entropy(self.forward(images), labels, label_smoothing=self.settings.label_smoothing)
+            loss = cross_entropy(self._outputs(images), labels, label_smoothing=self.settings.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         rewired = self.sparsifier is not None and self.sparsifier.step()
         if self.settings.clip_norm is not None:
@@ -164,6 +162,18 @@ class Training:
         self.seen += len(labels)
         self.step += 1
         self._log_wiring(rewired)
+
+    def _outputs(self, images: Tensor) -> Tensor:
+        try:
+            outputs: Tensor = self.forward(images)
+            return outputs
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise SettingError(
+                f"expected batches of at least 2 images for batch normalisation, got {len(images)}; raise batch_size "
+                f"(now {self.settings.batch_size}) or train on more than {len(self.samples)} images"
+            ) from None
 
     def _log_wiring(self, rewired: bool) -> None:
         """Count this step in the stretch of constant layer sizes it belongs to; its own forward had the old masks."""

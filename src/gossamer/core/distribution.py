@@ -7,6 +7,7 @@ the network is ``round((1 - sparsity)·N)`` to the weight, for any sparsity and 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from math import isfinite, prod
+from numbers import Real
 
 from gossamer.core.apportion import apportion, check_budget
 from gossamer.core.errors import SettingError, UnknownNameError
@@ -121,12 +122,7 @@ def explicit(
         >>> explicit({"a": (2, 5), "b": (5, 2)}, 0.5, densities={"a": 0.2, "b": 0.8})
         {'a': 0.2, 'b': 0.8}
     """
-    if set(densities) != set(shapes):
-        odd = sorted(set(densities) ^ set(shapes))
-        raise SettingError(f"expected one density for each of {sorted(shapes)}, got a mismatch in {odd}; name them all")
-    wrong = {name: value for name, value in densities.items() if not 0 <= value <= 1}
-    if wrong:
-        raise SettingError(f"expected densities in [0, 1], got {wrong}; a density is a layer's share of non-zeros")
+    _check_densities(shapes, densities)
     limits, full = _limits(shapes, capacity), _known(dense, shapes)
     budget = live_weights(shapes, sparsity)
     check_budget("the explicit densities", shapes, sparsity, budget, full, limits)
@@ -143,8 +139,36 @@ def explicit(
 DISTRIBUTIONS: dict[str, Distribution] = {"uniform": uniform, "er": er, "erk": erk}
 
 
+def scaled(
+    shapes: Shapes,
+    sparsity: float,
+    *,
+    densities: Mapping[str, float],
+    dense: Collection[str] = (),
+    capacity: Capacity | None = None,
+) -> Densities:
+    """Densities in the proportions given by hand, at any sparsity: how a schedule approaches explicit densities.
+
+    Args:
+        shapes: shape of each weight by name.
+        sparsity: share of zeros over all of them, in [0, 1).
+        densities: proportions between the layers; full layers are dense and the rest is refilled.
+        dense: names of layers that stay dense.
+        capacity: most weights a layer may keep alive, by name; default its size.
+
+    Returns:
+        The density of each layer.
+
+    Example:
+        >>> scaled({"a": (2, 5), "b": (5, 2)}, 0.25, densities={"a": 0.2, "b": 0.4})
+        {'a': 0.5, 'b': 1.0}
+    """
+    _check_densities(shapes, densities)
+    return _fill("explicit", shapes, sparsity, densities, dense, capacity)
+
+
 def find(distribution: str | Mapping[str, float]) -> Distribution:
-    """The distribution of that name, or the explicit one with those densities.
+    """The distribution of that name, or one in the proportions of explicit densities.
 
     Args:
         distribution: one of ``DISTRIBUTIONS``, or a density for each layer.
@@ -154,6 +178,7 @@ def find(distribution: str | Mapping[str, float]) -> Distribution:
 
     Raises:
         UnknownNameError: there is none of that name.
+        SettingError: neither a name nor densities.
 
     Example:
         >>> find("erk") is erk
@@ -161,8 +186,10 @@ def find(distribution: str | Mapping[str, float]) -> Distribution:
         >>> find({"a": 0.2, "b": 0.8})({"a": (2, 5), "b": (5, 2)}, 0.5)
         {'a': 0.2, 'b': 0.8}
     """
+    if isinstance(distribution, Mapping):
+        return partial(scaled, densities=distribution)
     if not isinstance(distribution, str):
-        return partial(explicit, densities=distribution)
+        raise SettingError(f"expected a distribution's name or densities by layer, got {distribution!r}; 'erk' is one")
     if distribution not in DISTRIBUTIONS:
         raise UnknownNameError("distribution", distribution, DISTRIBUTIONS)
     return DISTRIBUTIONS[distribution]
@@ -184,7 +211,10 @@ def check_sparsity(sparsity: float) -> float:
         >>> check_sparsity(0.9)
         0.9
     """
-    if isinstance(sparsity, bool) or not (isfinite(sparsity) and 0 <= sparsity < 1):
+    given: object = sparsity
+    if isinstance(given, bool) or not isinstance(given, Real):
+        raise SettingError(f"expected a sparsity in [0, 1), the share of zeros, got {sparsity!r}; 0.9 keeps a tenth")
+    if not (isfinite(sparsity) and 0 <= sparsity < 1):
         hint = f"{sparsity} per cent is {sparsity / 100:g}" if 1 < sparsity < 100 else "0.9 keeps a tenth"
         raise SettingError(f"expected a sparsity in [0, 1), the share of zeros, got {sparsity}; {hint}")
     return sparsity
@@ -221,6 +251,15 @@ def counts(shapes: Shapes, densities: Mapping[str, float]) -> dict[str, int]:
         {'a': 5}
     """
     return {name: round(densities[name] * prod(shape)) for name, shape in shapes.items()}
+
+
+def _check_densities(shapes: Shapes, densities: Mapping[str, float]) -> None:
+    if set(densities) != set(shapes):
+        odd = sorted(set(densities) ^ set(shapes))
+        raise SettingError(f"expected one density for each of {sorted(shapes)}, got a mismatch in {odd}; name them all")
+    wrong = {name: value for name, value in densities.items() if not 0 <= value <= 1}
+    if wrong:
+        raise SettingError(f"expected densities in [0, 1], got {wrong}; a density is a layer's share of non-zeros")
 
 
 def _limits(shapes: Shapes, capacity: Capacity | None) -> dict[str, int]:

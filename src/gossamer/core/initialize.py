@@ -77,7 +77,7 @@ def scaled_per_layer_(
     """
     for name, weight in weights.items():
         mask = masks[name]
-        density = max(int(mask.sum()), 1) / mask.numel()
+        density = max(int(mask.count_nonzero()), 1) / mask.numel()
         _fill_(weight, mask, scale / (_fans(torch.ones_like(mask), fan) * density), law, generator)
 
 
@@ -120,6 +120,7 @@ INITIALIZERS: dict[str, Initializer] = {
 
 def _fans(mask: Tensor, fan: Fan) -> Tensor:
     """The live connections that a weight shares a neuron with, broadcastable to its shape."""
+    # dimension 0 counts as outputs and 1 as inputs, as in torch's initialisers, in transposed convolutions too
     if mask.dim() < 2:
         raise SettingError(
             f"expected weights of at least 2 dimensions, (outputs, inputs, ...), got shape {tuple(mask.shape)}; "

@@ -27,7 +27,7 @@ def live(masks: Mapping[str, Tensor]) -> int:
     Returns:
         A whole number.
     """
-    return sum(int(mask.sum()) for mask in masks.values())
+    return sum(int(mask.count_nonzero()) for mask in masks.values())
 
 
 def size(masks: Mapping[str, Tensor]) -> int:
@@ -66,7 +66,7 @@ def density(masks: Mapping[str, Tensor]) -> dict[str, float]:
     Returns:
         The densities by name.
     """
-    return {name: int(mask.sum()) / mask.numel() for name, mask in masks.items()}
+    return {name: int(mask.count_nonzero()) / mask.numel() for name, mask in masks.items()}
 
 
 def overlap(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> dict[str, float]:
@@ -197,6 +197,6 @@ def unpack(bits: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]]) -> M
                 f"expected {expected} bytes for the mask of {name!r} with shape {tuple(shape)}, got "
                 f"{bits[name].numel()}; it is another model's"
             )
-        flat = np.unpackbits(bits[name].numpy(), count=prod(shape)).astype(bool)
+        flat = np.unpackbits(bits[name].cpu().numpy(), count=prod(shape)).astype(bool)
         unpacked[name] = torch.from_numpy(flat).reshape(tuple(shape))
     return unpacked

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from gossamer.core.distribution import check_sparsity, counts, find, live_weights
+from gossamer.core.distribution import check_sparsity, counts, explicit, find, live_weights
 from gossamer.core.errors import SettingError
 from gossamer.core.masks import Masks
 from gossamer.core.named import Params, shapes
@@ -90,6 +90,9 @@ class SparseMethod:
         """Refuse settings outside their ranges."""
         check_sparsity(self.sparsity)
         find(self.distribution)
+        given: object = self.dense
+        if isinstance(given, str):
+            raise SettingError(f"expected names of weights to keep dense, got the string {self.dense!r}; pass a tuple")
         if not is_whole(self.total_steps):
             raise SettingError(f"expected total_steps to be a whole number, got {self.total_steps!r}; pass an int")
         if self.pattern is not None and self.deviations.bernoulli:
@@ -103,6 +106,8 @@ class SparseMethod:
     def masks(self, params: Params, generator: torch.Generator) -> Masks:
         """Random masks, exact in number unless ``deviations.bernoulli``."""
         self.densities(params, self.sparsity)  # a target that cannot be reached is refused now, not hours later
+        if isinstance(self.distribution, Mapping):  # and densities that amount to something else
+            explicit(shapes(params), self.sparsity, densities=self.distribution, dense=self.dense)
         densities = self.densities(params, self.target(0))
         if self.deviations.bernoulli:
             return {

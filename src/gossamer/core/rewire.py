@@ -40,18 +40,10 @@ def largest(score: Tensor, candidates: Tensor, count: int, generator: torch.Gene
     """
     if count == 0:
         return torch.zeros_like(candidates)
-    ranked = torch.where(candidates, score, -torch.inf)
-    available, undefined = int(candidates.sum()), int(ranked.isnan().sum())
-    if not 0 < count <= available or undefined:
-        raise StateError(
-            f"expected at least {count} candidates with comparable scores, got {available}, {undefined} of them NaN; "
-            "lower the number, or look for NaN weights or gradients"
-        )
-    threshold = kth_largest(ranked, count)
-    above = ranked > threshold
-    tied = (ranked == threshold) & candidates
-    missing, ties = count - int(above.sum()), int(tied.sum())
-    return above | (tied if ties == missing else _draw(tied, missing, ties, generator))
+    places = candidates.reshape(-1).nonzero()[:, 0]
+    values = score.detach().reshape(-1)[places]
+    _check_choice(values, count)
+    return _mark(candidates, places[_best(values, count, generator)])
 
 
 def kth_largest(values: Tensor, k: int) -> Tensor:
@@ -70,7 +62,7 @@ def kth_largest(values: Tensor, k: int) -> Tensor:
     """
     flat = values.detach().reshape(-1)
     if flat.device.type == "cpu" and flat.dtype in (torch.float32, torch.float64):
-        # numpy's introselect ran 15 times faster than torch.topk on 2.4 million floats (3.0 against 46.6 ms)
+        # numpy's introselect ran 15 times faster than torch.topk on 2.4 million distinct floats (3.0 against 46.6 ms)
         place = flat.numel() - k
         return torch.as_tensor(np.partition(flat.numpy(), place)[place])
     return flat.topk(k, sorted=False).values.min()
@@ -96,7 +88,7 @@ def drop_smallest(weight: Tensor, mask: Tensor, count: int, generator: torch.Gen
         >>> drop_smallest(weight, mask, 1, torch.Generator())
         tensor([False,  True, False,  True])
     """
-    alive = int(mask.sum())
+    alive = int(mask.count_nonzero())
     if count > alive:
         raise StateError(f"expected to drop at most the {alive} live weights, got {count}; lower the drop fraction")
     return largest(weight.abs(), mask, alive - count, generator)
@@ -119,12 +111,14 @@ def drop_signed(weight: Tensor, mask: Tensor, fraction: float, generator: torch.
         >>> drop_signed(weight, torch.ones(4, dtype=torch.bool), 0.5, torch.Generator())
         tensor([False,  True, False,  True])
     """
-    upward = weight >= 0
-    positive, negative = mask & upward, mask & ~upward  # a NaN is on one side too, to be found there
-    kept = torch.zeros_like(mask)
-    for side in (positive, negative):
-        kept |= drop_smallest(weight, side, round(fraction * int(side.sum())), generator)
-    return kept
+    places = mask.reshape(-1).nonzero()[:, 0]
+    values = weight.detach().reshape(-1)[places]
+    _check_choice(values, 0)
+    kept = []
+    for side in ((values >= 0).nonzero()[:, 0], (values < 0).nonzero()[:, 0]):
+        count = side.numel() - round(fraction * side.numel())
+        kept.append(places[side[_best(values[side].abs(), count, generator)]])
+    return _mark(mask, torch.cat(kept))
 
 
 def grow_largest(
@@ -170,8 +164,16 @@ def grow_random(mask: Tensor, count: int, generator: torch.Generator, pattern: N
         >>> grow_random(torch.zeros(5, dtype=torch.bool), 3, torch.Generator().manual_seed(0)).sum()
         tensor(3)
     """
-    score = torch.rand(mask.shape, generator=generator).to(mask.device)
-    return grow_largest(score, mask, count, generator, pattern)
+    dead = mask.numel() - int(mask.count_nonzero())
+    if pattern is not None or dead < max(2 * count, mask.numel() / 2):
+        score = torch.rand(mask.shape, generator=generator).to(mask.device)
+        return grow_largest(score, mask, count, generator, pattern)
+    grown, left = mask.clone(), count
+    while left > 0:  # where most are dead, draw and discard those who live: 5 times faster than ranking all
+        drawn = torch.randint(mask.numel(), (left,), generator=generator).to(mask.device)
+        grown.view(-1)[drawn] = True
+        left = count - (dead - (mask.numel() - int(grown.count_nonzero())))
+    return grown
 
 
 def scatter(
@@ -234,10 +236,10 @@ def keep_largest(
     if not scores:
         return {}
     first = {
-        name: largest(score, candidates[name], min(floor, int(candidates[name].sum())), generator)
+        name: largest(score, candidates[name], min(floor, int(candidates[name].count_nonzero())), generator)
         for name, score in scores.items()
     }
-    reserved = sum(int(mask.sum()) for mask in first.values())
+    reserved = sum(int(mask.count_nonzero()) for mask in first.values())
     if reserved > count:
         raise StateError(f"expected room for {floor} weights in each layer ({reserved}), got {count}; lower floor")
     flat_scores = torch.cat([score.reshape(-1) for score in scores.values()])
@@ -247,9 +249,31 @@ def keep_largest(
     return {name: first[name] | part.reshape(scores[name].shape) for name, part in zip(scores, parts, strict=True)}
 
 
-def _draw(tied: Tensor, count: int, ties: int, generator: torch.Generator) -> Tensor:
-    """A random ``count`` of the tied positions."""
-    lucky = torch.randperm(ties, generator=generator)[:count].to(tied.device)
-    drawn = torch.zeros(tied.numel(), dtype=torch.bool, device=tied.device)
-    drawn[tied.reshape(-1).nonzero()[lucky, 0]] = True
-    return drawn.reshape(tied.shape)
+def _best(values: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Which of these values are the ``count`` largest, as bool; equal ones are decided by the generator."""
+    if count == 0:
+        return torch.zeros_like(values, dtype=torch.bool)
+    threshold = kth_largest(values, count)
+    chosen = values >= threshold
+    surplus = int(chosen.count_nonzero()) - count
+    if surplus:
+        tied = (values == threshold).nonzero()[:, 0]
+        lucky = torch.randperm(tied.numel(), generator=generator)[:surplus].to(values.device)
+        chosen[tied[lucky]] = False
+    return chosen
+
+
+def _mark(like: Tensor, places: Tensor) -> Tensor:
+    """A mask of that shape with these places alive."""
+    marked = torch.zeros_like(like, memory_format=torch.contiguous_format)
+    marked.view(-1)[places] = True
+    return marked
+
+
+def _check_choice(values: Tensor, count: int) -> None:
+    undefined = int(values.isnan().count_nonzero())
+    if not 0 <= count <= values.numel() or undefined:
+        raise StateError(
+            f"expected at least {count} candidates with comparable scores, and a number of 0 or more, got "
+            f"{values.numel()}, {undefined} of them NaN; lower the number, or look for NaN weights or gradients"
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import cycle, pairwise
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 # Okabe & Ito 2008, told apart by colour-blind readers; markers and dashes keep them apart in grey
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+WIDTH = 110  # letters a line of the title
 DASHES = ("-", "--", "-.", ":")
 
 
@@ -54,7 +56,8 @@ def accuracy(rows: Sequence[dict[str, Any]], title: str, stem: Path) -> list[Pat
     axes.set_xlabel("sparsity (%); points are set a little apart")
     axes.set_ylabel("test accuracy (%)")
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"{title}\n{spread}", fontsize=8.5, x=0.01, horizontalalignment="left")
+    lines = [line for part in (*title.split("\n"), spread) for line in wrap(part, WIDTH)]
+    figure.suptitle("\n".join(lines), fontsize=8.5, x=0.01, horizontalalignment="left", parse_math=False)
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False, fontsize=8)

@@ -64,14 +64,14 @@ class DropAndGrow(SparseMethod):
         """Drop, then grow as many, in each layer that has both live and dead weights."""
         changed = {}
         for name, mask in masks.items():
-            alive = int(mask.sum())
+            alive = int(mask.count_nonzero())
             kept = self.drop(params[name], mask, self.drop_fraction(step), generator) if alive < mask.numel() else mask
-            changed[name] = self.grow(grads[name], kept, alive - int(kept.sum()), generator)
+            changed[name] = self.grow(grads[name], kept, alive - int(kept.count_nonzero()), generator)
         return changed
 
     def drop(self, weight: Tensor, mask: Tensor, fraction: float, generator: torch.Generator) -> Tensor:
         """The mask after the share ``fraction`` of smallest magnitude died."""
-        return rewire.drop_smallest(weight, mask, round(fraction * int(mask.sum())), generator)
+        return rewire.drop_smallest(weight, mask, round(fraction * int(mask.count_nonzero())), generator)
 
     def grow(self, grad: Tensor, mask: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """The mask after ``count`` random weights were born."""

@@ -128,7 +128,7 @@ class GMP(SparseMethod):
         if self.scope == "global":
             return self.prune_globally(step, masks, params, generator)
         # the living cap each layer: whole-number shares of a shrinking budget can rise by one
-        alive = {name: int(mask.sum()) for name, mask in masks.items()}
+        alive = {name: int(mask.count_nonzero()) for name, mask in masks.items()}
         sizes = shapes(params)
         densities = find(self.distribution)(sizes, self.target(step), dense=self.dense, capacity=alive)
         wanted = counts(sizes, densities)

@@ -97,7 +97,7 @@ class GraNet(DropAndGrow):
         """Prune globally to the schedule's density, then drop and grow in each layer."""
         scores = {name: weight.detach().abs() for name, weight in params.items() if name not in self.dense}
         held = sum(params[name].numel() for name in self.dense)
-        alive = sum(int(masks[name].sum()) for name in scores)  # fewer than promised only where coins were tossed
+        alive = sum(int(masks[name].count_nonzero()) for name in scores)  # fewer only where coins were tossed
         count = min(live_weights(shapes(params), self.target(step)) - held, alive)
         pruned = {**masks, **rewire.keep_largest(scores, masks, count, generator)}
         return super().rewire(step, pruned, params, grads, generator)

@@ -106,7 +106,7 @@ class MEST(SparseMethod):
         for name, mask in masks.items():
             score = params[name].abs() + self.gradient_weight * grads[name].abs()
             # rounding can leave a layer's bound one below its asked number: the bound decides
-            kept = min(asked[name], upper[name], int(mask.sum()))
+            kept = min(asked[name], upper[name], int(mask.count_nonzero()))
             survivors = rewire.largest(score, mask, kept, generator)
             changed[name] = self._grow(grads[name], survivors, upper[name] - kept, generator)
         return changed

@@ -79,6 +79,6 @@ def prune(
     if budget == "global":
         return rewire.keep_largest(scores, alive, live_weights(shapes(params), sparsity), generator)
     # candidates cap each layer: whole-number shares of a shrinking budget can rise by one
-    capacity = {name: int(mask.sum()) for name, mask in alive.items()}
+    capacity = {name: int(mask.count_nonzero()) for name, mask in alive.items()}
     wanted = counts(shapes(params), find(budget)(shapes(params), sparsity, capacity=capacity))
     return {name: rewire.largest(score, alive[name], wanted[name], generator) for name, score in scores.items()}

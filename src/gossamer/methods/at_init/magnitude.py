@@ -61,7 +61,7 @@ def magnitude_uniform(
     *,
     where: Where = None,
     seed: int = 0,
-    dense: Collection[str] = (),
+    dense: tuple[str, ...] = (),
 ) -> Masks:
     """Layer-wise magnitude pruning: the largest |w| of each layer live, the same density in all.
 
@@ -94,7 +94,7 @@ def magnitude_erk(
     *,
     where: Where = None,
     seed: int = 0,
-    dense: Collection[str] = (),
+    dense: tuple[str, ...] = (),
 ) -> Masks:
     """Magnitude pruning within ERK's budgets: the largest |w| of each layer live, as many as ERK gives it.
 
