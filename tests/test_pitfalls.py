@@ -18,6 +18,7 @@ from gossamer import (
     SparseEMA,
     Sparsifier,
     Static,
+    Uniform,
     masks,
 )
 from gossamer.core.distribution import counts, erk, live_weights
@@ -265,8 +266,13 @@ def test_p21_an_average_over_changing_masks_is_as_sparse_as_the_last():
     for step in range(STEPS):
         walk.go(step, step + 1)
         ema.update()
+    faded = 0  # died, and still in the running average
     for name, mask in walk.sparsifier.masks.items():
-        assert torch.equal(ema.averaged().get_parameter(name) != 0, mask)
+        average = ema.averaged().get_parameter(name)
+        assert average[mask].any()
+        assert not average[~mask].any()
+        faded += int(ema._average.module.get_parameter(name)[~mask].count_nonzero())
+    assert faded > 0
 
 
 def test_p22_statistics_of_batch_norm_are_left_to_the_caller():
@@ -282,6 +288,18 @@ def test_p22_statistics_of_batch_norm_are_left_to_the_caller():
     assert before.keys() == {"1.running_mean", "1.running_var", "1.num_batches_tracked"}
     assert all(torch.equal(buffer, before[name]) for name, buffer in model.named_buffers())
     assert model.training
+
+
+def test_p22_torchs_update_bn_gives_a_pruned_network_the_statistics_of_its_own_activations():
+    model = networks.convnet()
+    batches = [networks.batch(model, step)[0] for step in range(4)]
+    torch.optim.swa_utils.update_bn(batches, model)
+    dense = model[1].running_var.clone()
+    Sparsifier(Uniform(sparsity=0.8), model, sgd(model))
+    assert torch.equal(model[1].running_var, dense)  # stale: those of the dense network
+    torch.optim.swa_utils.update_bn(batches, model)
+    own = torch.stack([model[0](batch).var(dim=(0, 2, 3)) for batch in batches]).mean(0)
+    torch.testing.assert_close(model[1].running_var, own)
 
 
 def test_p23_a_pruned_model_can_be_copied():

@@ -76,8 +76,9 @@ def bench(
         torch.set_num_threads(threads)
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
-        place = torch.zeros(0, device=name).device
-    except (RuntimeError, AssertionError) as error:
+        place = torch.ones(1, device=name).device
+        torch.ones(1, device=place).item()  # "meta" holds no numbers
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise SettingError(f"expected a device such as cpu or cuda, got {device!r}: {reason}") from None
     return Bench(load(data, folder=folder), out, place, checkpoint_seconds=checkpoint_seconds)

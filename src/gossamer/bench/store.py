@@ -102,7 +102,7 @@ class RunFolder:
         if not file.exists():
             return None
         try:
-            state = torch.load(file, weights_only=True)
+            state = torch.load(file, weights_only=True, map_location="cpu")
         except Exception as error:  # torch raises many kinds, all of which mean the same here
             raise self._no_checkpoint(f"something else ({type(error).__name__})") from None
         if not isinstance(state, dict):

@@ -121,7 +121,7 @@ class Training:
             "segments": [
                 (s.steps, None if s.live is None else dict(s.live), s.dense_gradient_steps) for s in self.segments
             ],
-            "random": torch.get_rng_state(),
+            "random": _random_state(self.device),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -143,7 +143,9 @@ class Training:
         self.step, self.seen = state["step"], state["seen"]
         self.loss.copy_(state["loss"])
         self.segments = [Segment(steps=n, live=live, dense_gradient_steps=d) for n, live, d in state["segments"]]
-        torch.set_rng_state(state["random"])
+        torch.set_rng_state(state["random"][0])
+        if self.device.type == "cuda":
+            torch.cuda.set_rng_state(state["random"][-1], self.device)
 
     def _train_on(self, indices: Tensor) -> None:
         """One step of the optimizer."""
@@ -207,3 +209,9 @@ class Training:
         s = self.settings
         draw = INITIALIZERS[s.initial]
         draw(weights, masks, seeded(self.seed, 2), scale=s.initial_scale, fan=s.initial_fan, law=s.initial_law)
+
+
+def _random_state(device: torch.device) -> list[Tensor]:
+    """Where dropout draws from: torch's generator, and the device's own."""
+    own = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
+    return [torch.get_rng_state(), *own]
