@@ -9,7 +9,7 @@ quickstart: $(VENV)/.installed
 	$(BIN)/gossamer quickstart
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

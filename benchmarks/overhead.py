@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from benchmarks.timing import Row, interleaved, run
 from gossamer.bench.data import Dataset, batches
 from gossamer.bench.models import build
-from gossamer.bench.run import Bench
+from gossamer.bench.place import Bench
 from gossamer.bench.run import run as run_spec
 from gossamer.bench.settings import TrainSettings, preset
 from gossamer.bench.show import Bars

@@ -140,11 +140,11 @@ def test_no_circle_of_files_anywhere():
 
 def test_the_reading_of_imports_and_the_rules_find_what_they_should():
     source = (
-        "import torch.nn as nn\nfrom gossamer.core import masks\ndef f():\n    from gossamer.bench.run import Bench\n"
+        "import torch.nn as nn\nfrom gossamer.core import masks\ndef f():\n    from gossamer.bench.place import Bench\n"
     )
-    assert set(imported(source)) == {"torch.nn", "gossamer.core.masks", "gossamer.bench.run.Bench"}
+    assert set(imported(source)) == {"torch.nn", "gossamer.core.masks", "gossamer.bench.place.Bench"}
     assert allowed("core.masks", "hardness")
-    assert not allowed("bench.run.Bench", "hardness")
+    assert not allowed("bench.place.Bench", "hardness")
     assert not allowed("analyze.flops", "hardness")
     assert not allowed("core.masks", "figure")
     assert allowed("core.errors.SettingError", "figure")

@@ -13,7 +13,7 @@ from rich.console import Console
 from gossamer.bench import compare as compare_module
 from gossamer.bench import session, show
 from gossamer.bench.compare import Difference, compare, grid, paired
-from gossamer.bench.run import Bench
+from gossamer.bench.place import Bench
 from gossamer.core.errors import SettingError, UnknownNameError
 from tests.reference.paired import by_hand, by_scipy
 from tests.workbench import Counting, Stopped, bench, said, spec

@@ -12,7 +12,8 @@ import torch
 from gossamer.bench import store
 from gossamer.bench.data import PRESETS, Augment
 from gossamer.bench.data.augment import Crop, Flip
-from gossamer.bench.run import Bench, environment, run
+from gossamer.bench.place import Bench, environment
+from gossamer.bench.run import run
 from gossamer.bench.settings import TrainSettings
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder

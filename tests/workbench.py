@@ -7,7 +7,7 @@ from typing import Any
 
 from gossamer.bench.data import load
 from gossamer.bench.data.dataset import Dataset
-from gossamer.bench.run import Bench
+from gossamer.bench.place import Bench
 from gossamer.bench.settings import TrainSettings
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.watch import Watch

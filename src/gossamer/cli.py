@@ -14,7 +14,8 @@ from rich.console import Console
 from gossamer._version import __version__
 from gossamer.bench import session, tables
 from gossamer.bench.data import download as fetch
-from gossamer.bench.run import CHECKPOINT_SECONDS, run
+from gossamer.bench.place import CHECKPOINT_SECONDS
+from gossamer.bench.run import run
 from gossamer.bench.show import Bars
 from gossamer.bench.spec import Hard
 from gossamer.bench.store import RunFolder

@@ -9,8 +9,9 @@ from typing import Any
 
 from scipy.stats import t as student
 
+from gossamer.bench.place import Bench
 from gossamer.bench.recipes import find
-from gossamer.bench.run import Bench, run
+from gossamer.bench.run import run
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
 

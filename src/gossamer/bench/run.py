@@ -1,68 +1,29 @@
 """One run from its description to its result, resumable anywhere."""
 
 import json
-import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gossamer._version import __version__
 from gossamer.analyze.training_flops import Segment
-from gossamer.bench.data import PRESETS, Augment, Dataset, batches
+from gossamer.bench.checkpoint import check_own, words
+from gossamer.bench.data import PRESETS, Augment, batches
 from gossamer.bench.evaluate import evaluate
 from gossamer.bench.models import build
+from gossamer.bench.place import Bench, environment
 from gossamer.bench.recipes import Start, find
 from gossamer.bench.result import summarize
-from gossamer.bench.samples import Samples, as_input, steps_per_epoch
+from gossamer.bench.samples import as_input, steps_per_epoch
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
 from gossamer.bench.training import Training
-from gossamer.bench.watch import Watch
 from gossamer.core import masks as mask_ops
 from gossamer.core.errors import DataError, StateError
 from gossamer.core.masks import Masks
-
-CHECKPOINT_SECONDS = 30.0
-STATE = {"spec", "round", "lines", "past", "seconds", "training"}  # what a checkpoint holds
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where runs happen.
-
-    Args:
-        data: the data set.
-        out: folder of all runs.
-        device: where networks live.
-        watch: who looks on.
-        checkpoint_seconds: at least so long between two checkpoints; 0 makes one after every step.
-        chosen: indices of the training images used, by the spec's ``hard``; None is all.
-    """
-
-    data: Dataset
-    out: Path
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    watch: Watch = field(default_factory=Watch)
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    chosen: Tensor | None = None
-
-    @cached_property
-    def train(self) -> Samples:
-        """What is trained on."""
-        images, labels = self.data.train_images, self.data.train_labels
-        chosen = Samples(images, labels) if self.chosen is None else Samples(images[self.chosen], labels[self.chosen])
-        return chosen.to(self.device)
-
-    @cached_property
-    def test(self) -> Samples:
-        """What is tested on: the clean test set."""
-        return Samples(self.data.test_images, self.data.test_labels).to(self.device)
 
 
 def run(spec: RunSpec, bench: Bench) -> dict[str, Any]:
@@ -207,7 +168,7 @@ class _Run:
 
     def _conclude(self, training: Training) -> dict[str, Any]:
         """Evaluate and write everything, the result last; the checkpoint stays until that is safe."""
-        test = evaluate(training.model, self.bench.test, self.spec.train)
+        test = self._tested(training)
         if not test["loss"] < float("inf"):
             raise StateError(
                 f"expected a finite loss, got {test['loss']} on the test set after the last step; lower lr (now "
@@ -226,6 +187,13 @@ class _Run:
         self.bench.watch.finish(self.spec.key)
         return result
 
+    def _tested(self, training: Training) -> dict[str, float]:
+        """The last epoch's numbers, or new ones where the run was stopped in the middle of an epoch."""
+        last: dict[str, Any] = json.loads(self.lines[-1]) if self.lines else {"step": None}
+        if last["step"] != training.step:
+            return evaluate(training.model, self.bench.test, self.spec.train)
+        return {"accuracy": last["test_accuracy"], "loss": last["test_loss"]}
+
     # the place on disk
 
     def _save_if_due(self, training: Training, number: int) -> None:
@@ -235,28 +203,14 @@ class _Run:
     def _save(self, training: Training, number: int) -> None:
         self._count_seconds()
         past = [(part.steps, part.live, part.dense_gradient_steps) for part in self.past]
-        state = {"spec": json.dumps(self.spec.resolved()), "round": number, "lines": self.lines, "past": past}
+        state = {"spec": words(self.spec), "round": number, "lines": self.lines, "past": past}
         self.folder.save_state({**state, "seconds": self.seconds, "training": training.state_dict()})
         self._saved_at = time.monotonic()
 
     def _own_state(self) -> dict[str, Any] | None:
-        """The checkpoint, refused if it was put here from another run."""
         state = self.folder.load_state()
-        if state is None:
-            return None
-        place = self.folder.path / "state.pt"
-        if not set(state) >= STATE:
-            raise DataError(
-                f"expected a checkpoint in {place}, got something else; move it away and rerun: the run starts again"
-            )
-        theirs, own = _flat(json.loads(state["spec"])), _flat(json.loads(json.dumps(self.spec.resolved())))
-        odd = {name: theirs.get(name) for name in {**own, **theirs} if theirs.get(name) != own.get(name)}
-        if odd:
-            told = ", ".join(f"{name}={value}" for name, value in odd.items())
-            raise StateError(
-                f"expected a checkpoint of this {next(iter(odd))} in {place}, got one of another run: {told}; move it "
-                "away and rerun: the run starts again"
-            )
+        if state is not None:
+            check_own(state, self.spec, self.folder.path / "state.pt")
         return state
 
     def _restore(self, training: Training, state: Mapping[str, Any]) -> None:
@@ -281,36 +235,9 @@ class _Run:
         self.seconds, self._counted_at = self.seconds + now - self._counted_at, now
 
 
-def environment(device: torch.device) -> dict[str, Any]:
-    """Versions and machine: what bits may depend on besides the spec.
-
-    Example:
-        >>> environment(torch.device("cpu"))["gossamer"] == __version__
-        True
-
-    Returns:
-        Plain words and numbers.
-    """
-    return {
-        "gossamer": __version__,
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
-        "threads": torch.get_num_threads(),
-    }
-
-
 def _masks(training: Training) -> Masks:
     return {} if training.sparsifier is None else training.sparsifier.masks
 
 
 def _text(lines: list[str]) -> bytes:
     return "".join(line + "\n" for line in lines).encode()
-
-
-def _flat(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec's fields without nesting, what a reader would look at first standing first."""
-    first = {"model": spec["model"], "method": spec["recipe"], "sparsity": spec["sparsity"], "seed": spec["seed"]}
-    rest = {name: value for name, value in spec.items() if name not in ("data", "recipe", "settings", "train")}
-    return {**first, **spec["settings"], **spec["train"], **rest}

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from gossamer.bench.evaluate import logits
 from gossamer.bench.models import build
-from gossamer.bench.run import Bench, run
+from gossamer.bench.place import Bench
+from gossamer.bench.run import run
 from gossamer.bench.samples import steps_per_epoch
 from gossamer.bench.spec import Hard, RunSpec
 from gossamer.bench.store import RunFolder

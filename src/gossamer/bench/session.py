@@ -16,8 +16,8 @@ from gossamer.bench.compare import compare as run_grid
 from gossamer.bench.compare import grid
 from gossamer.bench.data import load
 from gossamer.bench.parse import parse
+from gossamer.bench.place import CHECKPOINT_SECONDS, Bench, environment
 from gossamer.bench.recipes import find
-from gossamer.bench.run import CHECKPOINT_SECONDS, Bench, environment
 from gossamer.bench.score import choose
 from gossamer.bench.settings import TrainSettings, preset
 from gossamer.bench.spec import Hard, RunSpec
