@@ -20,6 +20,11 @@ ONE = {"a": torch.ones(1, 1) > 0}
 HALF = {"sparsity": 0.5, "total_steps": 9}
 
 
+def load_damaged():
+    driver = sparsifier()
+    driver.load_state_dict({**driver.state_dict(), "clock": "x"})
+
+
 class Row(NamedTuple):
     act: Callable[[], object]
     error: type[Exception]
@@ -184,6 +189,8 @@ ROWS = {
         lambda: LTH(sparsity=0.5, rounds=0), SettingError, "expected rounds ≥ 1 and rewind ≥ 0, got 0 and 0"
     ),
     # sparsifier
+    "no method": Row(lambda: sparsifier(RigL), SettingError, "expected a method such as RigL"),
+    "damaged state": Row(load_damaged, StateError, "expected whole numbers of steps, got clock='x'"),
     "newborn": Row(lambda: sparsifier(newborn="old"), SettingError, "expected newborn='fresh' or 'mean', got 'old'"),
     "removed": Row(step_after_removal, StateError, r"got one after remove\(\); make a new Sparsifier"),
     "attached": Row(attach_twice, StateError, r"not attached, got one that is; remove\(\) the handle first"),

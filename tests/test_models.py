@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from gossamer.bench.models import MODELS, Normalize, build, describe, small_dense, small_dense_width
+from gossamer.bench.models.families import source_of
 from gossamer.core.distribution import erk
 from gossamer.core.errors import SettingError, UnknownNameError
 from gossamer.core.named import select, shapes
@@ -390,3 +391,15 @@ def test_normalisation_with_fewer_stds_than_means_is_refused():
 def test_normalisation_by_a_std_that_is_not_positive_is_refused(std: float):
     with pytest.raises(SettingError, match=r"normalize has std .*; each must be above 0"):
         Normalize([0.0], [std])
+
+
+def test_a_changed_network_of_the_users_is_another_run(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    source = "from torch import nn\n\ndef net(*, num_classes, image_size, channels):\n    return nn.Linear(4, {})\n"
+    file = tmp_path / "changing_network.py"
+    file.write_text(source.format(2))
+    first = source_of("changing_network:net")
+    assert first == source_of("changing_network:net") != ""
+    file.write_text(source.format(3))
+    assert source_of("changing_network:net") != first
+    assert source_of("resnet18") == ""

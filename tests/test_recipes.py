@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from copy import deepcopy
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,7 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         seen.append({
             "given": given, "masks": masks, "optimizer": deepcopy(training.optimizer.state_dict()["state"]),
             "step": training.step, "lr": training.optimizer.param_groups[0]["lr"],
+            "weights": {name: value.clone() for name, value in model.state_dict().items()},
         })  # fmt: skip
 
     monkeypatch.setattr(Training, "__init__", watched)
@@ -356,3 +358,21 @@ def test_a_redrawn_initialisation_is_for_fresh_networks_only(tmp_path: Path, sta
     final = load_file(folders(tmp_path, "omp")[0] / "model.safetensors")
     mask = starts[-1]["masks"]["fc2.weight"]
     torch.testing.assert_close(final["fc2.weight"], trained["fc2.weight"] * mask)
+
+
+@pytest.mark.parametrize("initial", ["model", "dense", "scaled_per_neuron"])
+def test_a_ticket_goes_back_to_what_the_dense_run_started_from(
+    initial: str, tmp_path: Path, starts: list[dict[str, Any]]
+) -> None:
+    run(tiny("lth", train=replace(TRAIN, initial=initial)), bench(tmp_path))
+    dense, ticket = starts
+    weights, masks = dense["weights"], ticket["masks"]
+    assert masks
+    for name, mask in masks.items():
+        assert torch.equal(ticket["weights"][name], weights[name] * mask)
+    assert (initial == "model") == torch.equal(dense["given"]["fc1.weight"], weights["fc1.weight"])
+
+
+def test_static_is_told_to_need_masks() -> None:
+    with pytest.raises(SettingError, match=r"static takes masks, .* use Sparsifier\(Static\(masks\)"):
+        find("static")

@@ -15,7 +15,8 @@ from gossamer.core.errors import SettingError
 TRAIN = TrainSettings()
 SPEC = RunSpec(data="digits", fingerprint="ab", model="convnet", recipe="rigl", sparsity=0.5, train=TRAIN)
 OTHERS: dict[str, Any] = {
-    "data": "mnist", "fingerprint": "cd", "model": "lenet5", "recipe": "set", "sparsity": 0.6, "seed": 1, "stop": 3,
+    "data": "mnist", "code": "ef", "fingerprint": "cd",
+    "model": "lenet5", "recipe": "set", "sparsity": 0.6, "seed": 1, "stop": 3,
     "settings": {"every": "3"}, "train": replace(TRAIN, lr=0.2), "hard": Hard(),
 }  # fmt: skip
 TRAINS: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -158,7 +158,7 @@ def data_(
 def main() -> None:
     """Run the command line; what a user can mend is said in a line, without a traceback."""
     sys.path.insert(0, "")  # a network of the user's own lies beside them
-    warnings.showwarning = _say_warning
+    warnings.showwarning = _saying_each_once()
     try:
         app()
     except UserError as error:
@@ -175,8 +175,16 @@ def _fail(message: str) -> None:
     sys.exit(1)
 
 
-def _say_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    Console(stderr=True, highlight=False, markup=False).print("warning:", str(message), soft_wrap=True)
+def _saying_each_once() -> Callable[..., None]:
+    """What shows a warning: the same words once, however many runs they come from."""
+    said: set[str] = set()
+
+    def say(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            Console(stderr=True, highlight=False, markup=False).print("warning:", str(message), soft_wrap=True)
+
+    return say
 
 
 def _hard(text: str | None, models: int, epochs: int | None, per_class: bool) -> Hard | None:

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean paired difference and its 95 % interval; ``low`` and ``high`` are None for a single pair."""
+    """Mean paired difference and its 95 % interval; ``low`` and ``high`` are None for one pair or equal differences."""
 
     mean: float
     low: float | None
@@ -46,6 +46,8 @@ def paired(sparse: Sequence[float], dense: Sequence[float], confidence: float = 
     if len(differences) < 2:
         return Difference(mean(differences), None, None)
     error = stdev(differences) / sqrt(len(differences))
+    if error < 1e-12:  # equal differences tell nothing of their spread, a test set only has so many images
+        return Difference(mean(differences), None, None)
     half = float(student.ppf((1 + confidence) / 2, len(differences) - 1)) * error
     return Difference(mean(differences), mean(differences) - half, mean(differences) + half)
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from gossamer.core.errors import SettingError, UnknownNameError
 from gossamer.core.method import CLEAN, P1_RELEASED, RIGL_RELEASED, Deviations
@@ -98,13 +98,15 @@ def _named(hint: Any, text: Any) -> Any:
     if pattern:
         return NM(int(pattern[1]), int(pattern[2]))
     if hint is Deviations:
-        if text not in NAMED_DEVIATIONS:
+        if text.lower() not in NAMED_DEVIATIONS:
             raise UnknownNameError("deviations", text, NAMED_DEVIATIONS)
-        return NAMED_DEVIATIONS[text]
+        return NAMED_DEVIATIONS[text.lower()]
     if "tuple" in str(hint):
         return tuple(part for part in text.split("+") if part)
     return None if text.lower() == "none" and "None" in str(hint) else text
 
 
 def _plain(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of {', '.join(map(repr, get_args(hint)))}"
     return getattr(hint, "__name__", None) or str(hint).replace("typing.", "")

@@ -34,6 +34,9 @@ class Lab(Protocol):
     def fresh(self) -> nn.Module:
         """The network as the seed draws it, the same for every recipe."""
 
+    def initial(self) -> nn.Module:
+        """What the dense run of this seed starts from."""
+
     def batches(self) -> list[tuple[Tensor, Tensor]]:
         """Some batches of training images in [0, 1] with their labels."""
 
@@ -129,11 +132,14 @@ def find(name: str) -> Recipe:
 
     Raises:
         UnknownNameError: there is none, with the nearest name.
+        SettingError: it is ``static``, which needs masks.
 
     Example:
         >>> find("lth").about[:14]
         'Lottery ticket'
     """
+    if name == "static":
+        raise SettingError("static takes masks, which a command line cannot give: use Sparsifier(Static(masks), ...)")
     if name not in RECIPES:
         raise UnknownNameError("method", name, RECIPES)
     return RECIPES[name]
@@ -144,7 +150,7 @@ def _dense(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | 
 
 
 def _small_dense(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
-    """A narrower network with as many weights as the sparse one has alive."""
+    """A narrower network with at most as many weights as the sparse one has alive."""
     weights = sum(weight.numel() for weight in select(lab.fresh()).values())
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(lab.spec.seed)
@@ -181,7 +187,8 @@ def _at_init(name: str) -> Recipe:
         model = lab.fresh()
         loss, spec = nn.functional.cross_entropy, lab.spec
         masks = choose(model, loss, lab.batches(), spec.sparsity, seed=spec.seed, **settings)
-        return Start(model, Static(masks), tuple(masks), prior=(Segment(steps=1),))  # P1: one dense batch
+        # P1 counts one dense batch for the choice
+        return Start(model, Static(masks, spec.sparsity), tuple(masks), prior=(Segment(steps=1),))
 
     return Recipe(_first_line(choose), begin, choose, AT_INIT_ELSEWHERE)
 
@@ -193,14 +200,14 @@ def _lth(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | No
         raise SettingError(f"expected rewind below the {lab.total_steps} steps of the training, got {plan.rewind}")
     trained = lab.dense()["model"] if before is None else before["model"]
     masks = _pruned(lab, trained, plan.sparsity_after(round_ + 1), "global", before)
-    model, optimizer = lab.fresh(), None
+    model, optimizer = lab.initial(), None
     if plan.rewind:
         early = lab.dense(stop=plan.rewind)
         model.load_state_dict(early["model"])
         optimizer = early["optimizer"]
     prior = (Segment(steps=lab.total_steps),) if before is None else ()
-    fresh = plan.rewind == 0
-    return Start(model, Static(masks), tuple(masks), plan.rewind, optimizer, fresh, prior)
+    ticket = Static(masks, plan.sparsity_after(round_ + 1))
+    return Start(model, ticket, tuple(masks), plan.rewind, optimizer, fresh=False, prior=prior)
 
 
 def _omp(budget: str) -> Callable[[Lab, Mapping[str, Any], int, Before | None], Start]:
@@ -209,7 +216,8 @@ def _omp(budget: str) -> Callable[[Lab, Mapping[str, Any], int, Before | None], 
         model, trained = lab.fresh(), lab.dense()["model"]
         masks = _pruned(lab, trained, lab.spec.sparsity, budget, None)
         model.load_state_dict(trained)
-        return Start(model, Static(masks), tuple(masks), fresh=False, prior=(Segment(steps=lab.total_steps),))
+        ticket = Static(masks, lab.spec.sparsity)
+        return Start(model, ticket, tuple(masks), fresh=False, prior=(Segment(steps=lab.total_steps),))
 
     return begin
 
@@ -227,7 +235,7 @@ def _first_line(described: Any) -> str:
 
 RECIPES: dict[str, Recipe] = {
     "dense": Recipe("the dense network, the baseline", _dense, sparse=False),
-    "small_dense": Recipe("a narrower dense network with as many weights as the sparse one has alive", _small_dense),
+    "small_dense": Recipe("a narrower dense network with at most as many weights as the sparse one", _small_dense),
     **{name: _stepwise(name) for name in METHODS if name != "static"},
     **{name: _at_init(name) for name in AT_INIT},
     "lth": Recipe(_first_line(LTH), _lth, LTH, {"sparsity": 0.0}, rounds=lambda settings: int(settings["rounds"])),

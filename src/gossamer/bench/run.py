@@ -14,13 +14,14 @@ from gossamer.bench.checkpoint import check_own, words
 from gossamer.bench.data import PRESETS, Augment, batches
 from gossamer.bench.evaluate import evaluate
 from gossamer.bench.models import build
+from gossamer.bench.optim import build_optimizer
 from gossamer.bench.place import Bench, environment
 from gossamer.bench.recipes import Start, find
 from gossamer.bench.result import summarize
 from gossamer.bench.samples import as_input, steps_per_epoch
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
-from gossamer.bench.training import Training
+from gossamer.bench.training import Training, redraw
 from gossamer.core import masks as mask_ops
 from gossamer.core.errors import DataError, StateError
 from gossamer.core.masks import Masks
@@ -51,6 +52,7 @@ class _Run:
     """A run under way: the lab its recipe works in, and its place on disk."""
 
     def __init__(self, spec: RunSpec, bench: Bench, folder: RunFolder) -> None:
+        build_optimizer(nn.Linear(1, 1), spec.train)  # torch's first optimizer loads its compiler: not this run's time
         self.spec, self.bench, self.folder = spec, bench, folder
         self.recipe = find(spec.recipe)
         self.settings = self.recipe.resolve(spec.recipe, spec.settings)
@@ -74,6 +76,13 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.spec.seed)
             return build(self.spec.model, **self.sizes()).to(self.bench.device)
+
+    def initial(self) -> nn.Module:
+        """What the dense run of this seed starts from: the network, redrawn if the settings say so."""
+        model = self.fresh()
+        if self.spec.train.initial != "model":
+            redraw(model, None, self.spec.train, self.spec.seed)
+        return model
 
     def batches(self) -> list[tuple[Tensor, Tensor]]:
         """The first epoch's first batches, without augmentation."""
@@ -198,6 +207,7 @@ class _Run:
 
     def _save_if_due(self, training: Training, number: int) -> None:
         if time.monotonic() - self._saved_at >= self.bench.checkpoint_seconds:
+            training.check_loss()
             self._save(training, number)
 
     def _save(self, training: Training, number: int) -> None:

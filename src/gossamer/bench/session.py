@@ -15,6 +15,7 @@ from gossamer.bench import show
 from gossamer.bench.compare import compare as run_grid
 from gossamer.bench.compare import grid
 from gossamer.bench.data import load
+from gossamer.bench.models.families import factory_of, source_of
 from gossamer.bench.parse import parse
 from gossamer.bench.place import CHECKPOINT_SECONDS, Bench, environment
 from gossamer.bench.recipes import find
@@ -46,6 +47,7 @@ def train_settings(model: str, shortcuts: Mapping[str, Any], texts: Sequence[str
         >>> train_settings("lenet5", {"lr": None}, ["epochs=2"]).epochs
         2
     """
+    factory_of(model)  # an unknown name is told before anything is loaded
     given = dict(_pair(text, "--train") for text in texts)
     given |= {name: value for name, value in shortcuts.items() if value is not None}
     return replace(preset(model), **parse(TrainSettings, given))
@@ -87,8 +89,8 @@ def bench(
 def base(bench: Bench, data: str, model: str, settings: TrainSettings, hard: Hard | None) -> RunSpec:
     """What all runs of a command share, as a dense run."""
     return RunSpec(
-        data=bench.data.name or data, fingerprint=bench.data.fingerprint, model=model, recipe="dense", train=settings,
-        hard=hard,
+        data=bench.data.name or data, fingerprint=bench.data.fingerprint, model=model, code=source_of(model),
+        recipe="dense", train=settings, hard=hard,
     )  # fmt: skip
 
 
@@ -166,19 +168,33 @@ def compare(
     with show.Bars(console, len(specs)) as bars:
         bench, provenance = on_hardest(replace(bench, watch=bars), spec)
         rows = run_grid(specs, bench, bars.advance)
-    title = f"{bench.data.label}, {spec.model}, {spec.train.epochs} epochs\n{provenance}"
+    epochs = f"{spec.train.epochs} epoch{'s' if spec.train.epochs > 1 else ''}"
+    title = f"{bench.data.label}, {spec.model}, {epochs}\n{provenance}"
     digest = sha256(" ".join(each.key for each in specs).encode()).hexdigest()[:12]
     folder = RunFolder(bench.out / f"compare-{spec.model}-{digest}".replace(":", "_"))
-    setup = {"title": title, "runs": [each.key for each in specs], "environment": environment(bench.device)}
+    places = _environments(specs, bench)
+    setup = {"title": title, "runs": [each.key for each in specs], "environments": places}
     folder.write("table.csv", pd.DataFrame(rows).to_csv(index=False).encode())
     folder.write("table.json", json.dumps({**setup, "rows": rows}, indent=1).encode())
     paths = accuracy(rows, title, folder.path / "accuracy")
     console.print(show.comparison(rows, title, console.width))
     console.print(show.verdict(rows))
-    console.print(show.notes(rows))
+    if places != [environment(bench.device)]:
+        console.print(f"Some of these runs were made elsewhere or by other versions: {places}")
+    console.print(show.notes(rows, console.width))
     for path in (folder.path / "table.csv", folder.path / "table.json", *paths):
         console.print(f"{path}", soft_wrap=True)
     return folder.path
+
+
+def _environments(specs: Sequence[RunSpec], bench: Bench) -> list[dict[str, Any]]:
+    """Where the runs were made: versions and machine, each combination once."""
+    found: list[dict[str, Any]] = []
+    for spec in specs:
+        place = RunFolder(bench.out / spec.key).read_json("env.json")
+        if place not in found:
+            found.append(place)
+    return found
 
 
 def quickstart(console: Console, out: Path, seeds: int) -> Path:

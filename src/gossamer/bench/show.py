@@ -33,7 +33,7 @@ class Bars(Watch):
             transient=True,
         )
         self.all = None if runs is None else self.progress.add_task("runs", total=runs, note="")
-        self.stack: list[TaskID] = []
+        self.stack: list[tuple[str, TaskID]] = []
 
     def __enter__(self) -> "Bars":
         self.progress.start()
@@ -44,22 +44,23 @@ class Bars(Watch):
 
     def start(self, name: str, done: int, total: int) -> None:
         """A bar for this run."""
-        self.stack.append(self.progress.add_task(name, completed=done, total=total, note=""))
+        short = " ".join(name.split("-")[-4:-1])  # recipe, sparsity and seed of the run's key
+        self.stack.append((name, self.progress.add_task(short, completed=done, total=total, note="")))
 
     def step(self, done: int) -> None:
         """Move it."""
-        self.progress.update(self.stack[-1], completed=done)
+        self.progress.update(self.stack[-1][1], completed=done)
 
     def epoch(self, numbers: Mapping[str, Any]) -> None:
         """Say how it goes."""
         note = f"loss {numbers['loss']:.3f}  test {numbers['test_accuracy']:.2%}"
-        self.progress.update(self.stack[-1], note=note)
+        self.progress.update(self.stack[-1][1], note=note)
 
     def finish(self, name: str) -> None:
         """Take its bars away."""
-        for task in [t for t in self.stack if self.progress.tasks[self.progress.task_ids.index(t)].description == name]:
+        for run, task in [entry for entry in self.stack if entry[0] == name]:
             self.progress.remove_task(task)
-            self.stack.remove(task)
+            self.stack.remove((run, task))
 
     def advance(self) -> None:
         """One run of the comparison is done."""
@@ -108,32 +109,35 @@ def verdict(rows: Sequence[Row]) -> str:
     sparse = [row for row in rows if row["method"] != "dense"]
     if not sparse:
         return "Dense alone: there is nothing to compare it with; name some --methods."
-    if all(row["difference_low"] is None for row in sparse):
+    if all(row["difference_low"] is None and row.get("seeds", 1) == 1 for row in sparse):
         return "One seed has no interval: nothing can be said about better or worse; use --seeds 3 or more."
-    better = [f"{row['method']} at {row['asked_sparsity']:g}" for row in sparse if row["difference_low"] > 0]
-    worse = [f"{row['method']} at {row['asked_sparsity']:g}" for row in sparse if row["difference_high"] < 0]
+    told = [row for row in sparse if row["difference_low"] is not None]
+    better = [f"{row['method']} at {row['asked_sparsity']:g}" for row in told if row["difference_low"] > 0]
+    worse = [f"{row['method']} at {row['asked_sparsity']:g}" for row in told if row["difference_high"] < 0]
     return (
         f"Better than dense, with the whole 95 % interval above zero: {', '.join(better) or 'none'}. "
         f"Worse: {', '.join(worse) or 'none'}. "
-        f"Intervals are Student's over paired seeds, not corrected for {len(sparse)} comparisons."
+        f"Intervals are Student's over paired seeds, not corrected for {len(sparse)} comparisons"
+        f"{'; two seeds make them 12.7 standard errors wide' if sparse[0].get('seeds') == 2 else ''}."
     )
 
 
-def notes(rows: Sequence[Row]) -> str:
+def notes(rows: Sequence[Row], width: int = FULL_WIDTH) -> str:
     """What a reader of the table must know to read it right."""
+    hidden = "" if width >= FULL_WIDTH else " Live parameters and forward FLOPs: in table.csv, or on a wider screen."
     told = "FLOPs are relative to dense: forward of one image, and of the whole training (a step is 3 forward passes)."
     tickets = [row["method"] for row in rows if row["method"] in ("lth", "omp", "omp_erk")]
     if tickets:
         names = ", ".join(dict.fromkeys(tickets))
         told += f" {names}: FLOPs include the dense training they start from, seconds do not."
-    return told
+    return told + hidden
 
 
 def _cells(row: Row) -> list[str]:
     spread = "" if row["accuracy_std"] is None else f" ± {100 * row['accuracy_std']:.2f}"
     return [
         row["method"],
-        f"{row['sparsity']:.4f}",
+        f"for {row['asked_sparsity']:g}" if row["method"] == "small_dense" else f"{row['sparsity']:.4f}",
         f"{100 * row['accuracy']:.2f}{spread}",
         _difference(row),
         f"{row['live_parameters']:,.0f}",

@@ -83,6 +83,7 @@ class RunSpec:
         data: name or path of the data set.
         fingerprint: hash of its content, so that a changed file is another run.
         model: name of the network or ``package.module:factory``.
+        code: hash of the source of a network of the user's own, so that a changed one is another run.
         recipe: a name of ``RECIPES``.
         sparsity: share of zeros, in [0, 1); 0 for dense.
         settings: of the recipe, all of them resolved, in words.
@@ -98,6 +99,7 @@ class RunSpec:
     data: str
     fingerprint: str
     model: str
+    code: str = ""
     recipe: str
     sparsity: float = 0.0
     settings: Mapping[str, str] = field(default_factory=dict)

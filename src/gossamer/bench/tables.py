@@ -12,14 +12,15 @@ from gossamer.bench.recipes import RECIPES
 
 def methods() -> Table:
     """Every recipe with its settings and their defaults."""
-    table = Table(box=box.SIMPLE_HEAD)
+    note = "every=none: the paper's share of the training; each method has a card in docs/methods"
+    table = Table(box=box.SIMPLE_HEAD, caption=note, caption_justify="left")
     table.add_column("method", no_wrap=True)
     table.add_column("what it is")
     table.add_column("settings (--set method.name=value)")
     for name, recipe in RECIPES.items():
-        defaults = recipe.resolve(name, {})
-        told = ", ".join(f"{key}={value}" for key, value in defaults.items() if key != "deviations")
-        table.add_row(name, recipe.about.replace("``", ""), told)
+        defaults = recipe.words(name, {})
+        told = ", ".join(f"{key}={value}" for key, value in defaults.items())
+        table.add_row(name, recipe.about.replace("``", "").replace("*", ""), told)
     return table
 
 
@@ -44,5 +45,10 @@ def data(folder: Path | None = None) -> Table:
     table.add_column("images", justify="right")
     table.add_column("where, or how to get it")
     for entry in available(folder):
-        table.add_row(entry.name, str(entry.counts), str(entry.place) if entry.present else f"missing: {entry.advice}")
+        train, test = entry.counts
+        where = (
+            str(entry.place) if entry.present else f"missing: {entry.advice}, or: gossamer data --download {entry.name}"
+        )
+        table.add_row(entry.name, f"{train:,} + {test:,}", where)
+    table.add_row("PATH", "yours", "a folder train/<class>/*.png|jpg, test/<class>/..., or a tar archive of one")
     return table

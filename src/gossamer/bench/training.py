@@ -71,7 +71,7 @@ class Training:
         self.sparsifier = None if method is None else Sparsifier(method, model, self.optimizer, seed=seed, where=where)
         self.segments = [Segment(steps=0, live=self._live())]
         if fresh and settings.initial != "model":
-            self._redraw()
+            redraw(model, self.sparsifier.masks if self.sparsifier else None, settings, seed)
         self.forward = torch.compile(model) if settings.compile else model
 
     @property
@@ -192,8 +192,16 @@ class Training:
     def _sparsity(self) -> dict[str, float]:
         return {} if self.sparsifier is None else {"sparsity": self.sparsifier.sparsity}
 
+    def check_loss(self) -> None:
+        """Stop a training whose loss is not finite, also in the middle of a long epoch.
+
+        Raises:
+            StateError: it is not.
+        """
+        self._mean_loss(self.epoch + 1)
+
     def _mean_loss(self, epoch: int) -> float:
-        loss = float(self.loss) / self.seen
+        loss = float(self.loss) / max(self.seen, 1)
         if not loss < float("inf"):
             raise StateError(
                 f"expected a finite loss, got {loss} in epoch {epoch}; lower lr (now {self.settings.lr:g}) or set "
@@ -201,14 +209,20 @@ class Training:
             )
         return loss
 
-    def _redraw(self) -> None:
-        """Initial weights under the masks (P3)."""
-        masks = self.sparsifier.masks if self.sparsifier else None
-        weights = select(self.model, None if masks is None else list(masks))
-        masks = masks or {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
-        s = self.settings
-        draw = INITIALIZERS[s.initial]
-        draw(weights, masks, seeded(self.seed, 2), scale=s.initial_scale, fan=s.initial_fan, law=s.initial_law)
+
+def redraw(model: nn.Module, masks: Mapping[str, Tensor] | None, settings: TrainSettings, seed: int) -> None:
+    """Draw a network's weights anew, under its masks (P3).
+
+    Args:
+        model: the network, changed in place.
+        masks: who lives; None is everyone.
+        settings: how they are drawn.
+        seed: of the run.
+    """
+    weights = select(model, None if masks is None else list(masks))
+    alive = masks or {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+    draw, fan, law = INITIALIZERS[settings.initial], settings.initial_fan, settings.initial_law
+    draw(weights, alive, seeded(seed, 2), scale=settings.initial_scale, fan=fan, law=law)
 
 
 def _random_state(device: torch.device) -> list[Tensor]:

@@ -17,7 +17,7 @@ Fan = Literal["in", "out", "average"]
 Law = Literal["normal", "uniform"]
 Initializer = Callable[..., None]
 
-HE = 2.0  # variance 2 / fan-in, for ReLU networks; the paper's text.  Its released code has 1 (PAPERS P3.3)
+HE = 2.0  # variance 2 / fan-in, for ReLU networks; the paper's text.  Its released code (init_utils.py) has 1
 
 
 def dense_(

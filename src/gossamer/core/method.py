@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
+from numbers import Real
 from typing import ClassVar, Protocol, runtime_checkable
 
 import torch
@@ -91,7 +92,9 @@ class SparseMethod:
         check_sparsity(self.sparsity)
         find(self.distribution)
         given: object = self.dense
-        if isinstance(given, str):
+        if not isinstance(given, str):
+            object.__setattr__(self, "dense", tuple(self.dense))  # a list would compare and print differently
+        else:
             raise SettingError(f"expected names of weights to keep dense, got the string {self.dense!r}; pass a tuple")
         if not is_whole(self.total_steps):
             raise SettingError(f"expected total_steps to be a whole number, got {self.total_steps!r}; pass an int")
@@ -160,7 +163,8 @@ def promised(method: Method, step: int, params: Params) -> int | None:
     target = getattr(method, "target", None)
     if target is None or getattr(method, "deviations", CLEAN).bernoulli:
         return None
-    return live_weights(shapes(params), target(step))
+    sparsity = target(step)
+    return None if sparsity is None else live_weights(shapes(params), sparsity)
 
 
 def describe(method: Method) -> str:
@@ -213,6 +217,7 @@ def check_share(name: str, value: float) -> float:
         >>> check_share("fraction", 0.3)
         0.3
     """
-    if not (isfinite(value) and 0 <= value <= 1):
+    given: object = value
+    if not isinstance(given, Real) or not (isfinite(value) and 0 <= value <= 1):
         raise SettingError(f"expected {name} in [0, 1], got {value}; it is a share, such as 0.3")
     return value

@@ -45,9 +45,9 @@ class Report:
             f"{row.name:<{width}}  {row.live:>12,} {row.total:>12,}  {row.start:>7.4f} {row.density:>7.4f}  {row.why}"
             for row in self.rows
         ]
-        asked = "none promised" if self.asked is None else f"{self.asked:,}"
+        asked = "no number was asked for" if self.asked is None else f"asked {self.asked:,} live weights"
         lines.append(
-            f"asked {asked} live weights, actual {self.live:,} of {self.total:,}: sparsity "
+            f"{asked}, actual {self.live:,} of {self.total:,}: sparsity "
             f"{1 - self.live / self.total:.6f} (of all {self.parameters:,} parameters, biases and norms included: "
             f"{1 - self.nonzero / self.parameters:.6f})"
         )
@@ -93,7 +93,10 @@ def _why(method: Method, name: str, start: float, density: float) -> str:
     if name in getattr(method, "dense", ()):
         return "kept dense, as asked"
     if source is None:
-        return f"given to {title}" if start == density else f"chosen by {title}"
+        return "given" if start == density else f"chosen by {title}"
+    pattern = getattr(method, "pattern", None)
+    if pattern is not None:
+        source = f"{source} within {pattern.n}:{pattern.m}"
     if start == 1.0:
         return f"dense: {source} gives it density 1" if density == 1.0 else f"dense at the start, pruned by {title}"
     return f"{source} density, places by {title}" if start == density else f"{source} at the start, then {title}"

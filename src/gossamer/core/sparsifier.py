@@ -16,6 +16,7 @@ from gossamer.core.method import CLEAN, Deviations, Method, describe, promised
 from gossamer.core.named import Params, Where, select, shapes
 from gossamer.core.newborn import Newborn, restart_
 from gossamer.core.report import Report, report
+from gossamer.core.schedule import is_whole
 
 SCHEMA = 1
 
@@ -43,7 +44,7 @@ class Sparsifier:
 
     Raises:
         StateError: the optimizer does not hold the selected weights, or the masks do not fit them.
-        SettingError: an unknown choice for ``newborn``.
+        SettingError: no method, or an unknown choice for ``newborn``.
 
     Example:
         >>> from gossamer import RigL
@@ -74,6 +75,11 @@ class Sparsifier:
         where: Where = None,
         newborn: Newborn = "fresh",
     ) -> None:
+        if isinstance(method, type) or not isinstance(method, Method):
+            raise SettingError(
+                f"expected a method such as RigL(sparsity=0.9, total_steps=10_000), got {method!r}; it needs masks(), "
+                "due() and rewire()"
+            )
         if newborn not in ("fresh", "mean"):
             raise SettingError(f"expected newborn='fresh' or 'mean', got {newborn!r}; 'fresh' is the papers'")
         self.method, self.seed, self.newborn = method, seed, newborn
@@ -213,6 +219,11 @@ class Sparsifier:
                     f"expected a sparsifier state with {key} {value}, got {state.get(key)}; "
                     "build the sparsifier as it was when the state was saved"
                 )
+        if not is_whole(state["clock"]) or not (state["due"] is None or is_whole(state["due"])):
+            raise StateError(
+                f"expected whole numbers of steps, got clock={state['clock']!r}, due={state['due']!r}; this state is "
+                "damaged, go back to an earlier one"
+            )
         stored = mask_ops.unpack(state["masks"], shapes(self._params))
         self._masks = {name: mask.to(self._params[name].device) for name, mask in stored.items()}
         self._dead = {name: ~mask for name, mask in self._masks.items()}
@@ -310,7 +321,7 @@ class Sparsifier:
             raise StateError(
                 f"{leaked} weights outside the mask became nonzero during {type(self._optimizer).__name__}.step(); "
                 "this optimizer mixes entries — call sparsifier.mask_weights() after optimizer.step() "
-                "(and once after loading weights)"
+                "(and once after loading or redrawing weights)"
             )
 
 

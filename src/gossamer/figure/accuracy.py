@@ -48,7 +48,8 @@ def accuracy(rows: Sequence[dict[str, Any]], title: str, stem: Path) -> list[Pat
             [100 * row["asked_sparsity"] + apart * (place - (len(sparse) - 1) / 2) for row in own],
             [100 * row["accuracy"] for row in own],
             yerr=[100 * (row["accuracy_std"] or 0.0) for row in own],
-            color=colour, marker=marker, linestyle=dash, markersize=5, linewidth=0.9, elinewidth=0.8, label=method,
+            color=colour, marker=marker, linestyle=dash, markersize=5, linewidth=0.9,
+            elinewidth=0.8, capsize=2, label=method,
         )  # fmt: skip
     seeds = max(row["seeds"] for row in rows)
     axes.set_xticks(sorted({100 * row["asked_sparsity"] for row in rows if row["method"] != "dense"} or {0.0}))
@@ -74,7 +75,7 @@ def _spacing(sparsities: Sequence[float], methods: int) -> float:
 def _draw_dense(axes: Axes, dense: Sequence[dict[str, Any]]) -> None:
     for row in dense:
         level, spread = 100 * row["accuracy"], 100 * (row["accuracy_std"] or 0.0)
-        axes.axhline(level, color="0.35", linewidth=1.2, label="dense")
+        axes.axhline(level, color="0.35", linewidth=1.2, label="dense ± std")
         axes.axhspan(level - spread, level + spread, color="0.35", alpha=0.15, linewidth=0)
 
 

@@ -45,6 +45,7 @@ class Static:
 
     Args:
         given: masks by parameter name; select exactly these weights: ``Sparsifier(Static(masks), ..., where=masks)``.
+        asked: the sparsity they were made for; the sparsifier then refuses masks that miss it by a weight.
 
     Raises:
         SettingError: there are no masks.
@@ -55,6 +56,7 @@ class Static:
     """
 
     given: Masks = field(repr=False)
+    asked: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty dictionary."""
@@ -70,6 +72,10 @@ class Static:
         """The given masks, on the weights' device."""
         mask_ops.check(self.given, params)
         return {name: self.given[name].to(weight.device) for name, weight in params.items()}
+
+    def target(self, step: int) -> float | None:
+        """The sparsity asked for, if it was told."""
+        return self.asked
 
     def due(self, step: int) -> bool:
         """Never."""

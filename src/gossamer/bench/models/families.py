@@ -4,6 +4,8 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -63,6 +65,26 @@ def factory_of(name: str) -> Callable[..., Any]:
     if name not in MODELS:
         raise UnknownNameError("model", name, [*MODELS, "package.module:factory"])
     return MODELS[name].factory
+
+
+def source_of(name: str) -> str:
+    """A hash of the file that defines a network of the user's, so that a changed one is known for another.
+
+    Args:
+        name: as in :func:`factory_of`.
+
+    Returns:
+        SHA-256 of the module's file; empty for the networks of :data:`MODELS`, which change with the version.
+
+    Example:
+        >>> source_of("lenet5")
+        ''
+    """
+    if ":" not in name:
+        return ""
+    factory_of(name)
+    file = _users_module(name, name.partition(":")[0]).__file__
+    return "" if file is None else sha256(Path(file).read_bytes()).hexdigest()
 
 
 def check_keywords(name: str, factory: Callable[..., Any], keywords: dict[str, Any]) -> None:
