@@ -146,4 +146,4 @@ def test_loops_with_different_ends_are_not_compared(monkeypatch):
     data = overhead.synthetic(size)
     monkeypatch.setattr(overhead, "bare", lambda *_: {})
     with pytest.raises(AssertionError, match="lenet5: the two loops end with different weights"):
-        overhead.check(data, "lenet5", overhead.settings_of("lenet5", size), size)
+        overhead.check(data, "lenet5", overhead.settings_of("lenet5", size), size, "dense")

@@ -31,6 +31,7 @@ class Bars(Watch):
             TextColumn("{task.fields[note]}"),
             console=console,
             transient=True,
+            refresh_per_second=2,  # drawing takes time from the training
         )
         self.all = None if runs is None else self.progress.add_task("runs", total=runs, note="")
         self.stack: list[tuple[str, TaskID]] = []
