@@ -151,7 +151,11 @@ def _cells(row: Row) -> list[str]:
 def _difference(row: Row) -> str:
     if row["difference"] is None:
         return ""
-    mean = f"{100 * row['difference']:+.2f}"
     if row["difference_low"] is None:
-        return mean
-    return f"{mean} [{100 * row['difference_low']:+.2f}, {100 * row['difference_high']:+.2f}]"
+        return _points(row["difference"])
+    return f"{_points(row['difference'])} [{_points(row['difference_low'])}, {_points(row['difference_high'])}]"
+
+
+def _points(share: float) -> str:
+    """A difference in points, with its sign, and no minus before zero."""
+    return f"{round(100 * share, 2) + 0.0:+.2f}"
