@@ -133,8 +133,9 @@ def test_the_start_is_never_sparser_than_asked():
 def test_coins_for_the_start_as_in_the_authors_code_do_not_stop_the_first_pruning():
     for seed in range(10):
         granet = method(sparsity=0.2, deviations=Deviations(bernoulli=True))
-        for _ in walk(granet, parameters(seed), seed):
-            pass
+        params = parameters(seed)
+        *_, (_, masks) = walk(granet, params, seed)
+        assert 0 < live(masks) <= live_weights(shapes(params), 0.2)
 
 
 def test_layers_kept_dense_stay_dense_and_the_others_carry_their_zeros():
