@@ -13,6 +13,7 @@ from rich.console import Console
 from gossamer.bench import compare as compare_module
 from gossamer.bench import session, show
 from gossamer.bench.compare import Difference, compare, grid, paired
+from gossamer.bench.comparison import notes
 from gossamer.bench.place import Bench
 from gossamer.core.errors import SettingError, UnknownNameError
 from tests.reference.paired import by_hand, by_scipy
@@ -196,8 +197,8 @@ def test_a_comparison_of_dense_alone_does_not_blame_the_seeds(tmp_path: Path) ->
 
 
 def test_notes_tell_what_tickets_cost() -> None:
-    assert "lth, omp: FLOPs include the dense training" in show.notes([row("lth", 0, 0), row("omp", 0, 0)])
-    assert "dense training they start from" not in show.notes([row("set", 0, 0)])
+    assert "lth, omp: FLOPs include the dense training" in notes([row("lth", 0, 0), row("omp", 0, 0)])
+    assert "dense training they start from" not in notes([row("set", 0, 0)])
 
 
 def test_a_shared_dense_phase_counts_its_seconds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

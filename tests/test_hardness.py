@@ -168,3 +168,61 @@ def test_per_class_needs_labels_that_fit():
         hardest(torch.zeros(4), 0.5, labels=torch.zeros(3, dtype=torch.int64), per_class=True)
     with pytest.raises(DataError, match=r"label -1 at index 2"):
         hardest(torch.zeros(4), 0.5, labels=torch.tensor([0, 0, -1, 0]), per_class=True)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_dropping_agrees_with_taking_the_hardest_away_first(seed):
+    stream = torch.Generator().manual_seed(seed)
+    scores = torch.randint(4, (15,), generator=stream).double()  # many ties
+    keep, drop = (torch.rand(2, generator=stream) * 0.4 + 0.1).tolist()
+    left = torch.ones(15, dtype=torch.bool)
+    left[hardest(scores, drop) if round(drop * 15) else []] = False
+    names = left.nonzero().flatten()
+    # of what is left, as many as keep means of all
+    expected = names[torch.argsort(scores[names], descending=True, stable=True)[: round(keep * 15)]].sort().values
+    assert torch.equal(hardest(scores, keep, drop=drop), expected)
+
+
+def test_dropping_by_hand():
+    scores = torch.tensor([0.1, math.inf, 0.4, 0.8, 0.3, 0.7, 0.9, 0.0, 0.2, 0.5])
+    assert hardest(scores, 0.3, drop=0.2).tolist() == [3, 5, 9]
+    assert hardest(scores, 0.3, drop=0.7).tolist() == [0, 7, 8]
+    assert hardest(scores, 0.3).tolist() == [1, 3, 6]
+
+
+def test_dropping_per_class_by_hand():
+    #            class 0: .1 .2 .3 .4; class 1: .9 .8 .7 .6
+    scores = torch.tensor([0.1, 0.9, 0.2, 0.8, 0.3, 0.7, 0.4, 0.6])
+    labels = torch.tensor([0, 1] * 4)
+    assert hardest(scores, 0.5, drop=0.25, labels=labels, per_class=True).tolist() == [2, 3, 4, 5]
+    assert hardest(scores, 0.5, drop=0.25).tolist() == [4, 5, 6, 7]
+
+
+@given(st.integers(1, 300), st.floats(0.01, 1.0), st.floats(0.0, 1.0), st.integers(1, 9), st.booleans())
+def test_dropping_never_changes_how_many_are_kept(count, keep, share, classes, per_class):
+    drop = (1 - keep) * share
+    if round(keep * count) == 0:
+        return
+    stream = torch.Generator().manual_seed(count)
+    scores, labels = torch.rand(count, generator=stream), torch.randint(classes, (count,), generator=stream)
+    chosen = hardest(scores, keep, labels=labels, per_class=per_class, drop=drop)
+    assert len(chosen) == round(keep * count)
+    assert torch.equal(chosen, chosen.unique())
+    if not per_class:
+        harder = int((scores > scores[chosen].max()).sum())
+        assert harder == min(round(drop * count), count - len(chosen))
+
+
+def test_halves_that_round_up_both_keep_the_kept():
+    assert hardest(torch.tensor([0.1, 0.2, 0.3]), 0.5, drop=0.5).tolist() == [0, 1]  # two of 1.5, so one is left out
+
+
+def test_dropping_all_but_what_is_kept_although_float_arithmetic_differs():
+    assert len(hardest(torch.rand(10), 0.1, drop=0.7 + 0.2)) == 1
+    assert len(hardest(torch.rand(100), 0.9, drop=0.1)) == 90
+
+
+@pytest.mark.parametrize(("keep", "drop"), [(0.5, -0.1), (0.5, 0.6), (1.0, 0.01), (0.5, math.nan)])
+def test_hardest_refuses_to_drop_more_than_is_left(keep, drop):
+    with pytest.raises(SettingError, match=rf"expected drop in \[0, 1 - keep\].*got drop={drop} and keep={keep}"):
+        hardest(torch.zeros(10), keep, drop=drop)

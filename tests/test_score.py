@@ -7,11 +7,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gossamer.bench.difficulty import Hard
 from gossamer.bench.models import build
+from gossamer.bench.prepare import prepare
 from gossamer.bench.run import run
-from gossamer.bench.score import FIRST_SEED, Hardest, choose
-from gossamer.bench.session import on_hardest
-from gossamer.bench.spec import Hard, RunSpec
+from gossamer.bench.score import FIRST_SEED, Hardest, choose, scoring_runs
+from gossamer.bench.spec import RunSpec
 from gossamer.core.errors import SettingError
 from gossamer.hardness import el2n, hardest
 from tests.workbench import TRAIN, Counting, Stopped, bench, digits, said, spec
@@ -31,8 +32,8 @@ def chosen(each: RunSpec, out: Path) -> Hardest:
 
 def test_without_a_choice_all_are_trained_on(tmp_path: Path) -> None:
     assert choose(spec("dense"), bench(tmp_path)) is None
-    place, words = on_hardest(bench(tmp_path), spec("dense"))
-    assert (len(place.train), words) == (96, "all 96 training images")
+    found = prepare(spec("dense"), bench(tmp_path))
+    assert (len(found.bench.train), found.words, found.scored) == (96, "all 96 training images", None)
 
 
 def test_the_choice_is_the_same_for_every_run_of_a_comparison(tmp_path: Path) -> None:
@@ -55,12 +56,12 @@ def test_scores_are_those_of_fresh_networks_trained_so_long(tmp_path: Path) -> N
         plain = bench(tmp_path / "plain")
         run(spec("dense", seed=seed, stop=3), plain)
         assert said(folder) == said(plain.out / spec("dense", seed=seed, stop=3).key)
-    torch.testing.assert_close(found.scores, torch.stack(scores).mean(0))
-    assert torch.equal(found.indices, hardest(found.scores, 0.5))
+    torch.testing.assert_close(found.scored.mean, torch.stack(scores).mean(0))
+    assert torch.equal(found.indices, hardest(found.scored.mean, 0.5))
 
 
 def test_runs_train_on_the_chosen_images_and_are_tested_on_all(tmp_path: Path) -> None:
-    place, _ = on_hardest(bench(tmp_path), hard())
+    place = prepare(hard(), bench(tmp_path)).bench
     indices = chosen(hard(), tmp_path).indices
     assert torch.equal(place.train.images, digits().train_images[indices])
     assert torch.equal(place.train.labels, digits().train_labels[indices])
@@ -72,7 +73,7 @@ def test_runs_train_on_the_chosen_images_and_are_tested_on_all(tmp_path: Path) -
 
 def test_the_same_share_of_every_class(tmp_path: Path) -> None:
     over_all, by_class = chosen(hard(), tmp_path), chosen(hard(settings=replace(HARD, per_class=True)), tmp_path)
-    assert torch.equal(by_class.scores, over_all.scores)  # one scoring serves both
+    assert torch.equal(by_class.scored.mean, over_all.scored.mean)  # one scoring serves both
     labels = digits().train_labels
     for label in range(10):
         share = int((labels[by_class.indices] == label).sum()) / int((labels == label).sum())
@@ -95,7 +96,7 @@ def test_stopped_and_continued_the_scores_are_the_same(stop: int, tmp_path: Path
     with pytest.raises(Stopped):
         choose(hard(), bench(tmp_path / "stopped", watch=Counting(stop), checkpoint_seconds=0))
     found = chosen(hard(), tmp_path / "stopped")
-    assert torch.equal(found.scores, expected.scores)
+    assert torch.equal(found.scored.mean, expected.scored.mean)
     assert found.provenance == expected.provenance
     (one,), (other,) = (list((tmp_path / each).glob("el2n-*")) for each in ("whole", "stopped"))
     assert {p.name: p.read_bytes() for p in one.iterdir()} == {p.name: p.read_bytes() for p in other.iterdir()}
@@ -110,24 +111,24 @@ def test_words_tell_the_truth(tmp_path: Path) -> None:
 
 def test_words_tell_how_long_scoring_networks_were_really_trained(tmp_path: Path) -> None:
     found = chosen(hard(settings=replace(HARD, epochs=5)), tmp_path)  # of a training of two
-    assert found.epochs == 2
+    assert found.scored.epochs == 2
     assert "after 2 of 2 epochs" in found.provenance
 
 
 @pytest.mark.parametrize(("epochs", "expected"), [(2, 1), (10, 1), (25, 2), (200, 20)])
-def test_by_default_a_tenth_of_the_training(epochs: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[RunSpec] = []
+def test_by_default_a_tenth_of_the_training(epochs: int, expected: int) -> None:
+    found = scoring_runs(
+        hard(train=replace(TRAIN, epochs=epochs)), bench(Path("unused")), "el2n", models=3, epochs=None
+    )
+    assert [each.stop for each in found] == [3 * expected] * 3
+    assert all(each.recipe == "dense" and each.hard is None and not each.log for each in found)
 
-    def scores(specs: list[RunSpec], place: object) -> torch.Tensor:
-        asked.extend(specs)
-        return torch.arange(96.0)
 
-    monkeypatch.setattr("gossamer.bench.score._scores", scores)
-    found = choose(hard(settings=Hard(models=3), train=replace(TRAIN, epochs=epochs)), bench(Path("unused")))
-    assert found is not None
-    assert found.epochs == expected
-    assert [each.stop for each in asked] == [3 * expected] * 3
-    assert all(each.recipe == "dense" and each.hard is None for each in asked)
+@pytest.mark.parametrize("epochs", [2, 10])
+def test_scores_over_epochs_watch_the_whole_training(epochs: int) -> None:
+    found = scoring_runs(hard(train=replace(TRAIN, epochs=epochs)), bench(Path("unused")), "aum", models=2, epochs=None)
+    assert [each.stop for each in found] == [3 * epochs] * 2
+    assert all(each.log for each in found)
 
 
 def test_scoring_networks_share_no_seed_with_the_runs(tmp_path: Path) -> None:

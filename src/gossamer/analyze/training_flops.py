@@ -50,7 +50,12 @@ class TrainingFlops:
 
 
 def training_flops(
-    segments: Iterable[Segment], costs: Mapping[str, LayerCost], *, batch_size: int, dense_steps: int
+    segments: Iterable[Segment],
+    costs: Mapping[str, LayerCost],
+    *,
+    batch_size: int,
+    dense_steps: int,
+    attack_steps: int = 0,
 ) -> TrainingFlops:
     """Integrate the cost of a training over its schedule.
 
@@ -64,12 +69,15 @@ def training_flops(
         batch_size: samples in a step, at least 1.
         dense_steps: steps of the dense training to compare with, at least 1. For a ticket this is the length of its
             dense phase alone, so that dense training, pruning and training again costs more than 1.
+        attack_steps: steps of an attack on each batch, 0 or more; each costs a forward pass and the gradient of the
+            inputs, 2 f_S, in the sparse and in the dense training alike.
 
     Returns:
         The operations of the whole training, and their ratio to the dense training.
 
     Raises:
-        SettingError: batch_size or dense_steps below 1, or live weights that do not fit the network.
+        SettingError: batch_size or dense_steps below 1, attack_steps below 0, or live weights that do not fit the
+            network.
 
     Example:
         >>> costs = {"fc.weight": LayerCost(weights=100, flops_per_weight=2)}
@@ -79,15 +87,17 @@ def training_flops(
     """
     if batch_size < 1 or dense_steps < 1:
         raise SettingError(f"batch_size {batch_size} and dense_steps {dense_steps} must both be at least 1")
-    dense = _forward(None, costs)
-    total = batch_size * sum(_segment_flops(segment, costs, dense) for segment in segments)
-    reference = batch_size * dense_steps * 3 * dense
+    if attack_steps < 0:
+        raise SettingError(f"expected attack_steps of 0 or more, got {attack_steps}; 0 is a training without attacks")
+    dense, passes = _forward(None, costs), 3 + 2 * attack_steps
+    total = batch_size * sum(_segment_flops(segment, costs, dense, passes) for segment in segments)
+    reference = batch_size * dense_steps * passes * dense
     return TrainingFlops(total, total / reference if reference else float("nan"))
 
 
-def _segment_flops(segment: Segment, costs: Mapping[str, LayerCost], dense: int) -> int:
+def _segment_flops(segment: Segment, costs: Mapping[str, LayerCost], dense: int, passes: int) -> int:
     sparse = _forward(segment.live, costs)
-    return 3 * sparse * segment.steps + (dense - sparse) * segment.dense_gradient_steps
+    return passes * sparse * segment.steps + (dense - sparse) * segment.dense_gradient_steps
 
 
 def _forward(live: Mapping[str, int] | None, costs: Mapping[str, LayerCost]) -> int:

@@ -1,7 +1,7 @@
 """Dense against sparse over seeds: the grid of runs, and one honest table of it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import sqrt
 from statistics import mean, stdev
@@ -16,6 +16,41 @@ from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
 
 Row = dict[str, Any]
+Entry = tuple[RunSpec, dict[str, Any], float]  # a run, its result, its seconds
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One accuracy that runs are compared by.
+
+    Args:
+        field: of ``result.json``.
+        label: in words.
+        prefix: of its columns; the first measure has none.
+    """
+
+    field: str
+    label: str
+    prefix: str = ""
+
+
+def measures(spec: RunSpec) -> list[Measure]:
+    """What runs of this kind are compared by, the hard measure first.
+
+    Args:
+        spec: one of the runs.
+
+    Returns:
+        One to three measures.
+    """
+    found = []
+    if spec.adversarial is not None:
+        found.append(Measure("robust_accuracy", f"accuracy under {spec.adversarial.evaluate}", "robust_"))
+    if spec.corrupted is not None:
+        found.append(Measure("test_accuracy", "accuracy on corrupted images", "corrupted_"))
+    clean = "clean_accuracy" if spec.corrupted is not None else "test_accuracy"
+    found.append(Measure(clean, "clean accuracy" if found else "test accuracy", "clean_"))
+    return [replace(found[0], prefix=""), *found[1:]]
 
 
 @dataclass(frozen=True)
@@ -75,10 +110,8 @@ def grid(
     specs = []
     for seed, name in product(seeds, names):
         for sparsity in dict.fromkeys(sparsities) if find(name).sparse else (0.0,):
-            fields = {**asdict(base), "train": base.train, "hard": base.hard}
             words = find(name).words(name, settings.get(name, {}))
-            fields |= {"recipe": name, "sparsity": sparsity, "seed": seed, "settings": words}
-            specs.append(RunSpec(**fields))
+            specs.append(replace(base, recipe=name, sparsity=sparsity, seed=seed, settings=words))
     return specs
 
 
@@ -97,34 +130,40 @@ def compare(specs: Sequence[RunSpec], bench: Bench, after_run: Callable[[], None
     for spec in specs:
         results.append((spec, run(spec, bench), _seconds(spec, bench)))
         after_run()
-    dense = {spec.seed: result["test_accuracy"] for spec, result, _ in results if spec.recipe == "dense"}
-    groups: dict[tuple[str, float], list[tuple[RunSpec, dict[str, Any], float]]] = {}
+    dense = {spec.seed: result for spec, result, _ in results if spec.recipe == "dense"}
+    groups: dict[tuple[str, float], list[Entry]] = {}
     for entry in results:
         groups.setdefault((entry[0].recipe, entry[0].sparsity), []).append(entry)
     return [_row(name, sparsity, entries, dense) for (name, sparsity), entries in groups.items()]
 
 
-def _row(
-    name: str, sparsity: float, entries: Sequence[tuple[RunSpec, dict[str, Any], float]], dense: Mapping[int, float]
-) -> Row:
+def _row(name: str, sparsity: float, entries: Sequence[Entry], dense: Mapping[int, Mapping[str, Any]]) -> Row:
     results = [result for _, result, _ in entries]
-    accuracies = [result["test_accuracy"] for result in results]
-    difference = paired(accuracies, [dense[spec.seed] for spec, _, _ in entries])
+    accuracies: Row = {}
+    for measure in measures(entries[0][0]):
+        accuracies |= _measured(measure, name, entries, dense)
     return {
         "method": name,
         "asked_sparsity": sparsity,
         "sparsity": mean(result["sparsity"] for result in results),
         "seeds": len(entries),
-        "accuracy": mean(accuracies),
-        "accuracy_std": stdev(accuracies) if len(accuracies) > 1 else None,
-        "difference": None if name == "dense" else difference.mean,
-        "difference_low": None if name == "dense" else difference.low,
-        "difference_high": None if name == "dense" else difference.high,
+        **accuracies,
         "live_parameters": mean(result["live_parameters"] for result in results),
         "forward_flops_relative": mean(result["forward_flops_relative"] for result in results),
         "training_flops_relative": mean(result["training_flops_relative"] for result in results),
         "seconds": mean(seconds for _, _, seconds in entries),
     }
+
+
+def _measured(measure: Measure, name: str, entries: Sequence[Entry], dense: Mapping[int, Mapping[str, Any]]) -> Row:
+    """Mean and spread over seeds of one accuracy, and its paired difference to dense."""
+    own = [result[measure.field] for _, result, _ in entries]
+    found = paired(own, [dense[spec.seed][measure.field] for spec, _, _ in entries])
+    told = {"difference": found.mean, "difference_low": found.low, "difference_high": found.high}
+    if name == "dense":
+        told = dict.fromkeys(told)
+    row = {"accuracy": mean(own), "accuracy_std": stdev(own) if len(own) > 1 else None, **told}
+    return {f"{measure.prefix}{key}": value for key, value in row.items()}
 
 
 def _seconds(spec: RunSpec, bench: Bench) -> float:

@@ -27,7 +27,8 @@ class Bench:
         device: where networks live.
         watch: who looks on.
         checkpoint_seconds: at least so long between two checkpoints; 0 makes one after every step.
-        chosen: indices of the training images used, by the spec's ``hard``; None is all.
+        chosen: indices of the training images used, by the spec's ``keep`` and ``hard``; None is all.
+        clean: the data set before it was corrupted; None if it was not.
     """
 
     data: Dataset
@@ -36,6 +37,7 @@ class Bench:
     watch: Watch = field(default_factory=Watch)
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     chosen: Tensor | None = None
+    clean: Dataset | None = None
 
     @cached_property
     def train(self) -> Samples:
@@ -46,8 +48,15 @@ class Bench:
 
     @cached_property
     def test(self) -> Samples:
-        """What is tested on: the clean test set."""
+        """What is tested on: the test set, corrupted as the training set is."""
         return Samples(self.data.test_images, self.data.test_labels).to(self.device)
+
+    @cached_property
+    def clean_test(self) -> Samples | None:
+        """The test set as it was before it was corrupted; None if it was not."""
+        if self.clean is None:
+            return None
+        return Samples(self.clean.test_images, self.clean.test_labels).to(self.device)
 
 
 def environment(device: torch.device) -> dict[str, Any]:

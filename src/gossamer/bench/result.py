@@ -27,7 +27,7 @@ def summarize(
 
     Returns:
         Plain numbers by name; FLOPs by the conventions of RigL (2 per multiplication and addition, a step costs 3
-        forward passes, mask updates are ignored).
+        forward passes and two for each step of an attack, mask updates are ignored).
     """
     shape = tuple(training.samples.images.shape[1:])
     costs, full = layer_costs(training.model, shape), layer_costs(dense, shape)
@@ -35,8 +35,10 @@ def summarize(
     live = {name: int(mask.sum()) for name, mask in masks.items()}
     paid = _counted(segments, costs)
     batch = min(spec.train.batch_size, len(training.samples))
-    cost = training_flops(paid, costs, batch_size=batch, dense_steps=training.total_steps)
-    reference = training_flops([Segment(steps=1)], full, batch_size=batch, dense_steps=1).total * training.total_steps
+    attack = attack_steps(training.attack)
+    cost = training_flops(paid, costs, batch_size=batch, dense_steps=training.total_steps, attack_steps=attack)
+    step = training_flops([Segment(steps=1)], full, batch_size=batch, dense_steps=1, attack_steps=attack).total
+    reference = step * training.total_steps
     weights = sum(weight.numel() for weight in select(training.model).values())
     parameters = sum(p.numel() for p in training.model.parameters())
     dead = mask_ops.size(masks) - sum(live.values())
@@ -73,3 +75,8 @@ def _counted(segments: list[Segment], costs: Mapping[str, Any]) -> list[Segment]
         )
         for part in segments
     ]
+
+
+def attack_steps(attack: Any) -> int:
+    """How many forward and backward passes an attack makes on a batch; 0 without one."""
+    return 0 if attack is None else getattr(attack, "steps", 1) * getattr(attack, "restarts", 1)

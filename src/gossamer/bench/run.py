@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from gossamer.analyze.training_flops import Segment
 from gossamer.bench.checkpoint import check_own, words
 from gossamer.bench.data import PRESETS, Augment, batches
-from gossamer.bench.evaluate import evaluate
+from gossamer.bench.evaluate import evaluate, logits
+from gossamer.bench.harm import hard_accuracies, training_attack
 from gossamer.bench.models import build
 from gossamer.bench.optim import build_optimizer
 from gossamer.bench.place import Bench, environment
@@ -46,6 +47,21 @@ def run(spec: RunSpec, bench: Bench) -> dict[str, Any]:
         return done
     with folder.locked():
         return folder.result() or _Run(spec, bench, folder).finish()
+
+
+def logged(spec: RunSpec, bench: Bench) -> Tensor:
+    """What the network of a finished run with ``log`` said of every training image after each epoch.
+
+    Args:
+        spec: the run.
+        bench: where.
+
+    Returns:
+        float32 (E, N, C).
+    """
+    folder = RunFolder(bench.out / spec.key)
+    names = sorted(path.name for path in folder.path.glob("logits-*.safetensors"))
+    return torch.stack([folder.load_tensors(name)["logits"] for name in names])
 
 
 class _Run:
@@ -149,6 +165,7 @@ class _Run:
             first_step=start.first_step,
             optimizer_state=start.optimizer,
             fresh=start.fresh,
+            attack=training_attack(self.spec),
         )
         return training, start
 
@@ -171,9 +188,16 @@ class _Run:
                 self.lines.append(json.dumps(numbers))
                 self.folder.write("metrics.jsonl", _text(self.lines))
                 self.bench.watch.epoch(numbers)
+                if self.spec.log:
+                    self._log(training)
                 self._save_if_due(training, number)
         if training.step > begun:
             self._save(training, number)
+
+    def _log(self, training: Training) -> None:
+        """What the network says of every training image now, for scores over epochs."""
+        outputs = logits(training.model, self.bench.train.images, self.spec.train)
+        self.folder.save_tensors(f"logits-{training.epoch:04d}.safetensors", {"logits": outputs})
 
     def _conclude(self, training: Training) -> dict[str, Any]:
         """Evaluate and write everything, the result last; the checkpoint stays until that is safe."""
@@ -184,6 +208,7 @@ class _Run:
                 f"{self.spec.train.lr:g}) or set clip_norm=1; all finished runs are kept"
             )
         result = summarize(self.spec, training, self.fresh(), test, self.past)
+        result |= hard_accuracies(training.model, self.spec, self.bench)
         self._count_seconds()
         self.folder.save_tensors("model.safetensors", training.model.state_dict())
         self.folder.save_tensors("masks.safetensors", mask_ops.pack(_masks(training)))

@@ -13,15 +13,18 @@ from rich.console import Console
 
 from gossamer.bench import show
 from gossamer.bench.compare import compare as run_grid
-from gossamer.bench.compare import grid
+from gossamer.bench.compare import grid, measures
+from gossamer.bench.comparison import comparison, notes
 from gossamer.bench.data import load
+from gossamer.bench.difficulty import PLAIN, Difficulty, Hard
 from gossamer.bench.models.families import factory_of, source_of
 from gossamer.bench.parse import parse
 from gossamer.bench.place import CHECKPOINT_SECONDS, Bench, environment
+from gossamer.bench.prepare import prepare
 from gossamer.bench.recipes import find
-from gossamer.bench.score import choose
 from gossamer.bench.settings import TrainSettings, preset
-from gossamer.bench.spec import Hard, RunSpec
+from gossamer.bench.sheets import sheets
+from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
 from gossamer.core.errors import SettingError, UnknownNameError
 from gossamer.figure.accuracy import accuracy
@@ -68,29 +71,56 @@ def bench(
 
     Returns:
         The bench, watched by nobody yet.
+    """
+    return Bench(load(data, folder=folder), out, place(device, threads), checkpoint_seconds=checkpoint_seconds)
+
+
+def place(device: str, threads: int | None) -> torch.device:
+    """The device that is asked for, with so many threads of the CPU.
+
+    Args:
+        device: ``"cpu"``, ``"cuda"``, ... or ``"auto"``.
+        threads: None is torch's own choice.
+
+    Returns:
+        The device, tried.
 
     Raises:
-        SettingError: no such device, or fewer than one thread.
+        SettingError: no such device.
     """
-    if threads is not None:
-        if threads < 1:
-            raise SettingError(f"expected at least 1 thread, got {threads}")
-        torch.set_num_threads(threads)
+    use_threads(threads)
     name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     try:
-        place = torch.ones(1, device=name).device
-        torch.ones(1, device=place).item()  # "meta" holds no numbers
+        found = torch.ones(1, device=name).device
+        torch.ones(1, device=found).item()  # "meta" holds no numbers
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise SettingError(f"expected a device such as cpu or cuda, got {device!r}: {reason}") from None
-    return Bench(load(data, folder=folder), out, place, checkpoint_seconds=checkpoint_seconds)
+    return found
 
 
-def base(bench: Bench, data: str, model: str, settings: TrainSettings, hard: Hard | None) -> RunSpec:
+def use_threads(threads: int | None) -> None:
+    """Let torch use so many threads of the CPU.
+
+    Args:
+        threads: None is torch's own choice.
+
+    Raises:
+        SettingError: fewer than one.
+    """
+    if threads is None:
+        return
+    if threads < 1:
+        raise SettingError(f"expected at least 1 thread, got {threads}")
+    torch.set_num_threads(threads)
+
+
+def base(bench: Bench, data: str, model: str, settings: TrainSettings, difficulty: Difficulty = PLAIN) -> RunSpec:
     """What all runs of a command share, as a dense run."""
     return RunSpec(
         data=bench.data.name or data, fingerprint=bench.data.fingerprint, model=model, code=source_of(model),
-        recipe="dense", train=settings, hard=hard,
+        recipe="dense", train=settings, keep=difficulty.keep, hard=difficulty.hard, corrupted=difficulty.corrupted,
+        adversarial=difficulty.adversarial,
     )  # fmt: skip
 
 
@@ -133,14 +163,6 @@ def method_settings(methods: Sequence[str], texts: Sequence[str]) -> dict[str, d
     return given
 
 
-def on_hardest(bench: Bench, spec: RunSpec) -> tuple[Bench, str]:
-    """The bench with the samples that the spec trains on, and how they were chosen, in words."""
-    hardest = choose(spec, bench)
-    if hardest is None:
-        return bench, f"all {len(bench.train)} training images"
-    return replace(bench, chosen=hardest.indices), hardest.provenance
-
-
 def compare(
     console: Console,
     bench: Bench,
@@ -166,25 +188,41 @@ def compare(
     """
     specs = grid(spec, methods, sparsities, range(seeds), method_settings(["dense", *methods], texts))
     with show.Bars(console, len(specs)) as bars:
-        bench, provenance = on_hardest(replace(bench, watch=bars), spec)
-        rows = run_grid(specs, bench, bars.advance)
+        prepared = prepare(spec, replace(bench, watch=bars))
+        rows = run_grid(specs, prepared.bench, bars.advance)
     epochs = f"{spec.train.epochs} epoch{'s' if spec.train.epochs > 1 else ''}"
-    title = f"{bench.data.label}, {spec.model}, {epochs}\n{provenance}"
+    title = f"{bench.data.label}, {spec.model}, {epochs}\n{prepared.words}"
     digest = sha256(" ".join(each.key for each in specs).encode()).hexdigest()[:12]
     folder = RunFolder(bench.out / f"compare-{spec.model}-{digest}".replace(":", "_"))
     places = _environments(specs, bench)
-    setup = {"title": title, "runs": [each.key for each in specs], "environments": places}
+    told = measures(spec)
+    labels = {measure.prefix: measure.label for measure in told}
+    setup = {"title": title, "measures": labels, "runs": [each.key for each in specs], "environments": places}
     folder.write("table.csv", pd.DataFrame(rows).to_csv(index=False).encode())
     folder.write("table.json", json.dumps({**setup, "rows": rows}, indent=1).encode())
-    paths = accuracy(rows, title, folder.path / "accuracy")
-    console.print(show.comparison(rows, title, console.width))
-    console.print(show.verdict(rows))
+    paths = accuracy(rows, title, folder.path / "accuracy", labels)
+    paths += sheets(prepared, specs[0], title, folder.path)
+    console.print(comparison(rows, title, told, console.width))
+    console.print(show.verdicts(rows, told))
+    for warning in _warnings(specs, bench):
+        console.print(f"Beware: {warning}")
     if places != [environment(bench.device)]:
         console.print(f"Some of these runs were made elsewhere or by other versions: {places}")
-    console.print(show.notes(rows, console.width))
+    console.print(notes(rows, told, console.width))
     for path in (folder.path / "table.csv", folder.path / "table.json", *paths):
         console.print(f"{path}", soft_wrap=True)
     return folder.path
+
+
+def _warnings(specs: Sequence[RunSpec], bench: Bench) -> list[str]:
+    """What may be wrong with accuracies under attack, by run."""
+    found = []
+    for spec in specs:
+        result = RunFolder(bench.out / spec.key).result() or {}
+        found += [
+            f"{spec.recipe} at {spec.sparsity:g}, seed {spec.seed}: {each}" for each in result.get("warnings", [])
+        ]
+    return found
 
 
 def _environments(specs: Sequence[RunSpec], bench: Bench) -> list[dict[str, Any]]:
@@ -200,11 +238,11 @@ def _environments(specs: Sequence[RunSpec], bench: Bench) -> list[dict[str, Any]
 def quickstart(console: Console, out: Path, seeds: int) -> Path:
     """The main job on the embedded data: dense and sparse on the hardest half of the digits."""
     # one thread: steps of a millisecond gain nothing from two, and lose much on a busy machine
-    place = bench("digits", None, out, "cpu", 1, CHECKPOINT_SECONDS)
+    digits = bench("digits", None, out, "cpu", 1, CHECKPOINT_SECONDS)
     settings = train_settings("convnet", {"epochs": 20, "batch_size": 64}, [])
-    spec = base(place, "digits", "convnet", settings, Hard(keep=0.5))
+    spec = base(digits, "digits", "convnet", settings, Difficulty(hard=Hard(keep=0.5)))
     # 240 steps: the published interval of 100 would let RigL rewire once
-    return compare(console, place, spec, QUICKSTART_METHODS, QUICKSTART_SPARSITIES, seeds, ["rigl.every=5"])
+    return compare(console, digits, spec, QUICKSTART_METHODS, QUICKSTART_SPARSITIES, seeds, ["rigl.every=5"])
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -7,72 +7,13 @@ from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
+from gossamer.bench.adversarial import Adversarial
+from gossamer.bench.difficulty import Corrupted, Hard
 from gossamer.bench.settings import TrainSettings
 from gossamer.core.distribution import check_sparsity
 from gossamer.core.errors import SettingError
 
-SCHEMA = 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hard:
-    """Train on the hardest share of the training set only.
-
-    The papers leave open how many models are averaged and after how many epochs (assumed: three, after a tenth of
-    the training; Paul et al. 2021, arXiv:2107.07075, take ten models after 10 to 20 of 200 epochs).
-
-    Args:
-        score: name of the difficulty score; ``"el2n"``.
-        keep: share of the training set that is kept, in (0, 1].
-        models: how many networks are trained for the score and averaged.
-        epochs: after how many epochs they are asked; None is a tenth of the training, at least one.
-        per_class: keep the same share of every class instead of the hardest over all.
-
-    Raises:
-        SettingError: a value outside its range.
-
-    Example:
-        >>> Hard.parse("el2n:0.5").keep
-        0.5
-    """
-
-    score: str = "el2n"
-    keep: float = 0.5
-    models: int = 3
-    epochs: int | None = None
-    per_class: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse settings outside their ranges."""
-        if self.score != "el2n":
-            raise SettingError(f"expected the score 'el2n', got {self.score!r}; write --hard el2n:0.5")
-        if not 0 < self.keep <= 1:
-            raise SettingError(f"expected keep in (0, 1], got {self.keep}; 0.5 keeps the hardest half")
-        if self.models < 1 or (self.epochs is not None and self.epochs < 1):
-            raise SettingError(f"expected at least 1 model and 1 epoch, got {self.models} and {self.epochs}")
-
-    @classmethod
-    def parse(cls, text: str, **settings: Any) -> "Hard":
-        """Read ``el2n:0.5``.
-
-        Args:
-            text: score and share.
-            settings: the other fields.
-
-        Returns:
-            The description.
-
-        Raises:
-            SettingError: the text is not of this form.
-        """
-        found = re.fullmatch(r"(\w+):([\d.eE+-]+)", text)
-        try:
-            keep = float(found[2]) if found else None
-        except ValueError:
-            keep = None
-        if found is None or keep is None:
-            raise SettingError(f"expected --hard SCORE:SHARE, such as el2n:0.5, got {text!r}")
-        return cls(score=found[1], keep=keep, **settings)
+SCHEMA = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,11 +30,15 @@ class RunSpec:
         settings: of the recipe, all of them resolved, in words.
         train: how it is trained.
         seed: decides initial weights, order of images and random wiring.
+        keep: share of the training set that is drawn at random, the same images in all runs (P1); 1 is all.
+        corrupted: how training and test images are corrupted; None is not at all.
         hard: which samples are trained on; None is all.
+        adversarial: under which attacks it is trained and evaluated; None is none.
+        log: keep the outputs on the training set after each epoch, for scores over epochs.
         stop: step after which the run ends early (scores and rewinding points); None is the whole training.
 
     Raises:
-        SettingError: sparsity outside [0, 1), a negative seed.
+        SettingError: sparsity outside [0, 1), a keep outside (0, 1], a negative seed.
     """
 
     data: str
@@ -105,7 +50,11 @@ class RunSpec:
     settings: Mapping[str, str] = field(default_factory=dict)
     train: TrainSettings
     seed: int = 0
+    keep: float = 1.0
+    corrupted: Corrupted | None = None
     hard: Hard | None = None
+    adversarial: Adversarial | None = None
+    log: bool = False
     stop: int | None = None
 
     def __post_init__(self) -> None:
@@ -113,10 +62,17 @@ class RunSpec:
         check_sparsity(self.sparsity)
         if self.seed < 0:
             raise SettingError(f"expected a seed of 0 or more, got {self.seed}")
+        if not 0 < self.keep <= 1:
+            raise SettingError(f"expected keep in (0, 1], got {self.keep}; 0.3 keeps 30 % of the training images")
 
     def resolved(self) -> dict[str, Any]:
         """All fields as plain numbers, strings and dictionaries."""
-        return {"schema": SCHEMA, **asdict(replace(self, settings=dict(self.settings)))}
+        plain = {"schema": SCHEMA, **asdict(replace(self, settings=dict(self.settings)))}
+        if self.corrupted is not None:
+            plain["frost"] = self.corrupted.resolved_frost()
+        if self.adversarial is not None:
+            plain["attacks"] = self.adversarial.resolved()
+        return plain
 
     @property
     def key(self) -> str:

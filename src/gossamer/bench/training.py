@@ -37,6 +37,7 @@ class Training:
         first_step: the step to start from, when a ticket is rewound.
         optimizer_state: of that step.
         fresh: weights are as initialised, so that ``settings.initial`` may redraw them.
+        attack: ``attack(model, images, labels, generator=...)`` of each batch before it is learned; None is none.
     """
 
     def __init__(
@@ -52,8 +53,10 @@ class Training:
         first_step: int = 0,
         optimizer_state: Mapping[str, Any] | None = None,
         fresh: bool = True,
+        attack: Callable[..., Tensor] | None = None,
     ) -> None:
         self.model, self.samples, self.settings, self.seed, self.augment = model, samples, settings, seed, augment
+        self.attack = attack
         self.step = first_step
         self.device = samples.labels.device
         # a last batch of one image has no batch statistics, so it is left out
@@ -153,6 +156,9 @@ class Training:
         if self.augment.steps:  # a generator a step costs 0.2 ms, so none is made for nothing
             images = self.augment(images, seeded(self.seed, self.step, 1))
         labels = self.samples.labels[indices]
+        if self.attack is not None:
+            with autocast(self.device, self.settings):
+                images = self.attack(self.model, images, labels, generator=seeded(self.seed, self.step, 4))
         self.optimizer.zero_grad(set_to_none=True)
         with autocast(self.device, self.settings):
             loss = cross_entropy(self._outputs(images), labels, label_smoothing=self.settings.label_smoothing)

@@ -1,0 +1,76 @@
+"""``gossamer corrupt``: a data set's split, corrupted by many kinds at many severities, on the disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from gossamer.bench.data.dataset import Dataset
+from gossamer.bench.difficulty import Corrupted
+from gossamer.bench.prepare import family_for
+from gossamer.core.errors import SettingError, UnknownNameError
+from gossamer.corrupt import CORRUPTIONS, frost_source, write_corrupted
+
+SPLITS = ("test", "train")
+LAYOUTS = ("cifar-c", "folders")
+
+
+def write(
+    console: Console, data: Dataset, out: Path, how: Corrupted, severities: Sequence[int], split: str, layout: str
+) -> None:
+    """Write a corrupted set, or go on writing it, with a bar; the parts that are there are kept.
+
+    Args:
+        console: where to draw.
+        data: the clean set.
+        out: the folder of the corrupted set.
+        how: kinds, family, frost and seed; its severity is not looked at.
+        severities: whole numbers from 1 to 6.
+        split: ``"test"`` or ``"train"``.
+        layout: ``"cifar-c"`` (an .npy a kind) or ``"folders"`` (PNG files by kind, severity and class).
+
+    Raises:
+        UnknownNameError: no such split or layout.
+        SettingError: a kind that changes colours, on grey images.
+    """
+    for word, known, what in ((split, SPLITS, "split"), (layout, LAYOUTS, "layout of corrupted sets")):
+        if word not in known:
+            raise UnknownNameError(what, word, known)
+    names = how.kinds
+    if data.channels == 1 and (colour := [name for name in names if CORRUPTIONS[name].colour]):
+        raise SettingError(
+            f"expected kinds that work on grey images, got {', '.join(colour)}, which change colours; name the others "
+            "with --kinds"
+        )
+    images, labels = (data.test_images, data.test_labels) if split == "test" else (data.train_images, data.train_labels)
+    family = family_for(how, data.image_size)
+    with Progress(console=console, transient=True) as progress:
+        task = progress.add_task(f"{data.label}, {split}", total=len(names) * len(severities))
+        write_corrupted(
+            images, labels, out, kinds=names, severities=tuple(severities), seed=how.seed, family=family,
+            frost=how.frost, layout=layout, classes=folder_names(data.classes), after=lambda *_: progress.advance(task),
+        )  # fmt: skip
+    frost = f"; frost: {frost_source(how.frost)}" if "frost" in names else ""
+    console.print(
+        f"{len(images):,} images of {data.label} ({split}), {len(names)} kinds × {len(severities)} severities, "
+        f"constants of {family}{frost}\n{out}",
+        soft_wrap=True,
+    )
+
+
+def folder_names(classes: Sequence[str]) -> Sequence[str] | None:
+    """The classes' names, if folders can have them and the alphabet has them in the order of the labels.
+
+    Args:
+        classes: names in the order of the labels.
+
+    Returns:
+        The names, or None: folders are then named by numbers.
+
+    Example:
+        >>> folder_names(("cat", "dog")), folder_names(("T-shirt/top", "trouser")), folder_names(("b", "a"))
+        (('cat', 'dog'), None, None)
+    """
+    odd = [name for name in classes if not name or name.startswith(".") or set(name) & set("/\\")]
+    return None if odd or list(classes) != sorted(set(classes)) else classes

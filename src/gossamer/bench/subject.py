@@ -1,0 +1,149 @@
+"""A trained network to be judged: from a run's folder, or from a file of weights."""
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from gossamer.bench.data import load
+from gossamer.bench.data.dataset import Dataset
+from gossamer.bench.models import build, small_dense
+from gossamer.core.errors import DataError, MissingError, SettingError, UnknownNameError
+from gossamer.core.named import select
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained network with the data it was trained for.
+
+    Args:
+        model: takes images in [0, 1], in evaluation mode, on its device.
+        data: whose test set it is judged on.
+        name: in words.
+        place: the file of its weights.
+        digest: of that file's content.
+    """
+
+    model: nn.Module
+    data: Dataset
+    name: str
+    place: Path
+    digest: str
+
+
+def subject(
+    checkpoint: Path, data: str | None, folder: Path | None, model: str | None, device: torch.device
+) -> Subject:
+    """Load a network from a run's folder or a file of weights.
+
+    Args:
+        checkpoint: a run's folder, the weights in it, or any file of a state dict (.safetensors, .pt).
+        data: name or path of the data set; None: the run's own.
+        folder: where a named data set lies.
+        model: name of the network; None: the run's own.
+        device: where it will run.
+
+    Returns:
+        The network, ready.
+
+    Raises:
+        MissingError: no such checkpoint, or a run that is not finished.
+        SettingError: a file without a run, and not both --data and --model.
+        DataError: weights of another network, or without the normalisation of its inputs.
+    """
+    place = checkpoint / WEIGHTS if checkpoint.is_dir() else checkpoint
+    if not place.exists():
+        raise MissingError(
+            f"{place}: no such file; expected the folder of a finished run, or a file of weights (.safetensors, .pt)"
+        )
+    run = _spec(place)
+    if (data is None or model is None) and run is None:
+        raise SettingError(f"{place} lies in no run's folder, so name both: --data NAME --model NAME")
+    run = run or {}
+    name = model or str(run["model"])
+    samples = load(data, folder=folder) if data is not None else _own_data(str(run["data"]), folder, place)
+    if data is None and samples.fingerprint != run["fingerprint"]:
+        raise DataError(
+            f"expected the data set that {place.parent} was trained on, but {samples.label} has another content now; "
+            "name the right one with --data and --folder"
+        )
+    narrow = float(run["sparsity"]) if run.get("recipe") == "small_dense" and model is None else None
+    network = _loaded(name, samples, place, narrow)
+    words = f"{name}, {run.get('recipe', place.name)}" + (f" at {run['sparsity']:g}" if run.get("sparsity") else "")
+    return Subject(network.to(device).eval(), samples, words, place, sha256(place.read_bytes()).hexdigest())
+
+
+def _spec(place: Path) -> dict[str, Any] | None:
+    file = place.parent / "spec.json"
+    if not file.exists():
+        return None
+    try:
+        content = json.loads(file.read_bytes())
+    except ValueError as error:
+        raise DataError(f"{file}: expected a run's description, got something else ({error})") from None
+    if not isinstance(content, dict) or not {"data", "fingerprint", "model", "recipe", "sparsity"} <= set(content):
+        raise DataError(
+            f"{file}: expected a run's description, got something else; name --data and --model, and move it"
+        )
+    return content
+
+
+def _own_data(name: str, folder: Path | None, place: Path) -> Dataset:
+    """The data set of a run; one that was loaded by its path has no name to be found by."""
+    try:
+        return load(name, folder=folder)
+    except UnknownNameError:
+        raise MissingError(
+            f"{place.parent} was trained on {name!r}, which is no data set known by name; give its path with --data"
+        ) from None
+
+
+def _network(name: str, data: Dataset, narrow: float | None) -> nn.Module:
+    """The network, or, given the sparsity of its opponent, the narrower one of as many weights."""
+    sizes: Any = {"num_classes": data.num_classes, "image_size": data.image_size, "channels": data.channels}
+    sizes["normalize"] = data.mean, data.std
+    with torch.random.fork_rng(devices=[]):
+        model = build(name, **sizes)
+        if narrow is None:
+            return model
+        weights = sum(weight.numel() for weight in select(model).values())
+        return small_dense(name, round((1 - narrow) * weights), **sizes)
+
+
+def _loaded(name: str, data: Dataset, place: Path, narrow: float | None) -> nn.Module:
+    model = _network(name, data, narrow)
+    state, own = _state(place), model.state_dict()
+    lacking = [key for key in own if key.startswith("normalize.") and key not in state]
+    if lacking:
+        raise DataError(
+            f"{place}: expected the normalisation of the inputs among the weights ({', '.join(lacking)}), but it is "
+            "not there: the network would see images in [0, 1] as if they were normalised; put the normalisation "
+            "inside the model (gossamer.bench.models.build(normalize=...) does) and save it again"
+        )
+    odd = sorted(set(own) ^ set(state)) or [key for key in own if own[key].shape != state[key].shape]
+    if odd:
+        raise DataError(
+            f"{place}: expected the weights of {name} for {data.label}, but {len(odd)} names or shapes differ, such "
+            f"as {odd[0]}; name the network it was trained as with --model, and its data with --data"
+        )
+    model.load_state_dict(state)
+    return model
+
+
+def _state(place: Path) -> dict[str, Tensor]:
+    try:
+        if place.suffix == ".safetensors":
+            return load_file(place)
+        state = torch.load(place, weights_only=True, map_location="cpu")
+    except Exception as error:  # both libraries raise many kinds, all of which mean the same here
+        raise DataError(f"{place}: expected weights, got something else ({type(error).__name__})") from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise DataError(f"{place}: expected a state dict of tensors, got something else; save model.state_dict()")
+    return state
