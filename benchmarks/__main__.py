@@ -4,10 +4,10 @@ import argparse
 
 import torch
 
-from benchmarks import overhead, rewire, upkeep
+from benchmarks import attack, hardness, overhead, rewire, upkeep
 from benchmarks.timing import machine, table
 
-PROGRAMS = (upkeep, rewire, overhead)
+PROGRAMS = (upkeep, rewire, overhead, hardness, attack)  # beside imagecorruptions: python -m benchmarks.corrupt
 
 
 def main() -> None:

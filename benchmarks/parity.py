@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.timing import machine
-from gossamer.corrupt import CORRUPTIONS, corrupt
+from gossamer.corrupt import CORRUPTIONS, corrupt, frost_source
 
 Array = np.ndarray[Any, Any]
 SIZES = (32, 64, 224)
@@ -125,7 +125,10 @@ def _random_row(stored: Mapping[str, Array], name: str, draws: int) -> tuple[str
 def report(folder: Path, draws: Mapping[int, int] = DRAWS, sizes: tuple[int, ...] = SIZES) -> Table:
     """One table of all kinds and sizes; each cell is the worst, or the mean, of the five severities."""
     table = Table(title="corruptions against the published functions, severities 1 to 5")
-    table.caption = "in levels: largest and mean difference, share within 1; laws: largest |z| of 15, rms z of pixels"
+    table.caption = (
+        "in levels: largest and mean difference, share within 1; laws: largest |z| of 15, rms z of pixels; "
+        f"frost: {frost_source()}"
+    )
     for head in ("kind", "pixels", "largest", "mean", "within 1", "|z|", "pixels' z"):
         table.add_column(head, justify="left" if head == "kind" else "right")
     found = {size: rows(folder, size, draws[size]) for size in sizes}

@@ -90,6 +90,17 @@ def test_a_model_that_is_always_wrong():
     assert (found.clean.value, found.robust.value, found.warnings) == (0.0, 0.0, ())
 
 
+def test_nan_among_the_logits_is_wrong():
+    class Broken(nn.Module):
+        def forward(self, images):
+            logits = torch.zeros(len(images), 3)
+            logits[:, 1] = torch.where(images[:, 0, 0, 0] > 0.5, torch.nan, 1.0)  # argmax takes nan for the largest
+            return logits
+
+    images = torch.tensor([0.2, 0.9]).view(2, 1, 1, 1)
+    assert is_right(Broken(), images, torch.tensor([1, 1])).tolist() == [True, False]
+
+
 def test_levels_of_8_bits():
     levels = (IMAGES * 255).round().byte()
     as_float = levels.float() / 255

@@ -2,6 +2,9 @@
 
 import csv
 import json
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,10 @@ from rich.console import Console
 
 from gossamer.bench import compare as compare_module
 from gossamer.bench import session, show
-from gossamer.bench.compare import Difference, compare, grid, paired
-from gossamer.bench.comparison import notes
+from gossamer.bench.adversarial import Adversarial
+from gossamer.bench.compare import Difference, Measure, compare, grid, measures, paired
+from gossamer.bench.comparison import ONE, comparison, form, notes
+from gossamer.bench.difficulty import Corrupted, Hard
 from gossamer.bench.place import Bench
 from gossamer.core.errors import SettingError, UnknownNameError
 from tests.reference.paired import by_hand, by_scipy
@@ -178,6 +183,152 @@ def row(method: str, low: float | None, high: float | None, sparsity: float = 0.
     return {"method": method, "asked_sparsity": sparsity, "difference_low": low, "difference_high": high}
 
 
+def full(method: str, measures: Sequence[Measure] = ONE, accuracy: float = 0.9) -> dict[str, Any]:
+    """A whole row, two seeds."""
+    dense = method == "dense"
+    told: dict[str, Any] = {"method": method, "asked_sparsity": 0.0 if dense else 0.9, "seeds": 2, "seconds": 12.34}
+    told |= {"sparsity": told["asked_sparsity"], "live_parameters": 1_234_567.0}
+    told |= {"forward_flops_relative": 0.1, "training_flops_relative": 1.0}
+    for number, measure in enumerate(measures):
+        values = {"accuracy": accuracy - number / 10, "accuracy_std": 0.0123}
+        values |= {"difference": -0.1, "difference_low": -1.05, "difference_high": 0.85}
+        values |= dict.fromkeys(("difference", "difference_low", "difference_high")) if dense else {}
+        told |= {f"{measure.prefix}{name}": value for name, value in values.items()}
+    return told
+
+
+HOWS: dict[str, tuple[dict[str, Any], list[tuple[str, str, str]]]] = {
+    "plain": ({}, [("test_accuracy", "test accuracy", "")]),
+    "hard": ({"hard": Hard()}, [("test_accuracy", "test accuracy", "")]),
+    "corrupted": (
+        {"corrupted": Corrupted()},
+        [("test_accuracy", "accuracy on corrupted images", ""), ("clean_accuracy", "clean accuracy", "clean_")],
+    ),
+    "adversarial": (
+        {"adversarial": Adversarial(evaluate="pgd7")},
+        [("robust_accuracy", "accuracy under pgd7", ""), ("test_accuracy", "clean accuracy", "clean_")],
+    ),
+    "both": (
+        {"corrupted": Corrupted(), "adversarial": Adversarial()},
+        [
+            ("robust_accuracy", "accuracy under pgd20", ""),
+            ("test_accuracy", "accuracy on corrupted images", "corrupted_"),
+            ("clean_accuracy", "clean accuracy", "clean_"),
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_runs_are_compared_by_what_is_hard_first(how: str) -> None:
+    changes, expected = HOWS[how]
+    told = measures(spec("dense", **changes))
+    assert [(each.field, each.label, each.prefix) for each in told] == expected
+
+
+def printed(rows: Sequence[dict[str, Any]], told: Sequence[Measure], width: int) -> list[str]:
+    console = Console(record=True, width=width, file=StringIO())
+    console.print(comparison(rows, "title", told, width))
+    return console.export_text().splitlines()
+
+
+@pytest.mark.parametrize("width", [79, 80, 99, 100, 120, 121, 160, 200, 300])
+@pytest.mark.parametrize("how", HOWS)
+def test_on_any_screen_no_number_is_cut_or_broken(how: str, width: int) -> None:
+    told = measures(spec("dense", **HOWS[how][0]))
+    rows = [full("dense", told), full("small_dense", told, 1.0), full("omp_erk", told)]
+    lines = printed(rows, told, width)
+    assert all(len(line) <= width for line in lines)
+    assert "…" not in "".join(lines)
+    words = " ".join(lines)
+    for number in range(len(told)):
+        for cell in (f"{90 - 10 * number}.00 ± 1.23", f"{100 - 10 * number}.00 ± 1.23"):
+            assert any(cell in line for line in lines), cell
+    assert sum("[-105.00, +85.00]" in line for line in lines) >= 2
+    assert words.count("-10.00") == words.count("[-105.00, +85.00]") == 2 * len(told)
+    assert words.count("1.000×") == 3
+    assert words.count("12.3") == 3
+    wide = form(rows, told, width) == "whole"
+    assert ("1,234,567" in words) == wide
+    assert ("or on a wider screen" in notes(rows, told, width)) == (not wide)
+
+
+def test_forms_give_way_one_after_another() -> None:
+    told = measures(spec("dense", **HOWS["corrupted"][0]))
+    rows = [full("dense", told), full("set", told)]
+    found = [form(rows, told, width) for width in range(60, 220)]
+    assert found == sorted(found, key=["narrow", "short", "whole"].index)
+    assert set(found) == {"narrow", "short", "whole"}
+    first = 60 + found.index("short")
+    assert max(map(len, printed(rows, told, first))) <= first
+    assert any("90.00 ± 1.23  -10.00" in " ".join(line.split("   ")) or "90.00 ± 1.23   -10.00" in line
+               for line in printed(rows, told, 220))  # fmt: skip
+
+
+def test_notes_tell_what_an_attack_costs() -> None:
+    told = measures(spec("dense", adversarial=Adversarial()))
+    assert "and 2 more for each step of an attack on it)" in notes([full("dense", told)], told)
+    assert "attack" not in notes([full("dense")])
+
+
+def test_every_measure_has_its_verdict() -> None:
+    told = measures(spec("dense", **HOWS["both"][0]))
+    rows = [full("dense", told), full("set", told), full("rigl", told)]
+    rows[1] |= {"difference_low": 0.01, "difference_high": 0.02}
+    rows[2] |= {"clean_difference_low": -0.02, "clean_difference_high": -0.01}
+    robust, corrupted, clean = show.verdicts(rows, told).split("\n")
+    assert robust.startswith(
+        "accuracy under pgd20: Better than dense, with the whole 95 % interval above zero: set at 0.9. W"
+    )
+    assert "above zero: none. Worse: none." in corrupted
+    assert corrupted.startswith("accuracy on corrupted images: ")
+    assert clean.startswith("clean accuracy: ")
+    assert "above zero: none. Worse: rigl at 0.9." in clean
+    assert show.verdicts([full("dense"), full("set")], ONE) == show.verdict([full("dense"), full("set")])
+
+
+def test_every_measure_has_its_columns_its_intervals_and_its_panel(tmp_path: Path) -> None:
+    each = spec("dense", corrupted=Corrupted(severity=4), adversarial=Adversarial(train="fgsm", evaluate="pgd2"))
+    console = Console(record=True, width=200, file=StringIO())
+    folder = session.compare(console, bench(tmp_path), each, ["random"], [0.5], 2, [])
+    content = json.loads((folder / "table.json").read_text())
+    assert content["measures"] == {
+        "": "accuracy under pgd2", "corrupted_": "accuracy on corrupted images", "clean_": "clean accuracy"
+    }  # fmt: skip
+    results = [json.loads((tmp_path / key / "result.json").read_text()) for key in content["runs"]]
+    for prefix, field in (("", "robust_accuracy"), ("corrupted_", "test_accuracy"), ("clean_", "clean_accuracy")):
+        own = {name: [r[field] for r in results if r["recipe"] == name] for name in ("dense", "random")}
+        for line in content["rows"]:
+            assert line[f"{prefix}accuracy"] == pytest.approx(sum(own[line["method"]]) / 2)
+        found = paired(own["random"], own["dense"])
+        line = content["rows"][1]
+        assert [line[f"{prefix}difference{end}"] for end in ("", "_low", "_high")] == [
+            found.mean,
+            found.low,
+            found.high,
+        ]
+    with (folder / "table.csv").open() as file:
+        (dense, _) = csv.DictReader(file)
+    assert set(dense) == set(content["rows"][0])
+    assert dense["clean_difference"] == ""
+    drawn = "".join(ET.parse(folder / "accuracy.svg").getroot().itertext())
+    for label in content["measures"].values():
+        assert f"{label} (%)" in drawn
+        assert f"{label}: " in console.export_text(clear=False)
+    names = {path.name for path in folder.iterdir()}
+    assert {"corrupted.png", "attacked.png", "accuracy.png"} <= names
+    assert not {"hard.png"} & names
+
+
+def test_warnings_of_masking_name_their_run(tmp_path: Path) -> None:
+    each = spec("dense", adversarial=Adversarial(train="fgsm", evaluate="pgd2:eps=0.5,step=0.001"))
+    console = Console(record=True, width=200, file=StringIO())
+    session.compare(console, bench(tmp_path), each, ["random"], [0.5], 1, [])
+    told = " ".join(console.export_text().split())
+    for name in ("dense at 0", "random at 0.5"):
+        assert f"Beware: {name}, seed 0: 2 steps reach 0.002 and never the border" in told
+
+
 def test_the_verdict_says_what_intervals_say_and_no_more() -> None:
     dense = {"method": "dense", "asked_sparsity": 0.0, "difference_low": None, "difference_high": None}
     told = show.verdict([
@@ -197,8 +348,8 @@ def test_a_comparison_of_dense_alone_does_not_blame_the_seeds(tmp_path: Path) ->
 
 
 def test_notes_tell_what_tickets_cost() -> None:
-    assert "lth, omp: FLOPs include the dense training" in notes([row("lth", 0, 0), row("omp", 0, 0)])
-    assert "dense training they start from" not in notes([row("set", 0, 0)])
+    assert "lth, omp: FLOPs include the dense training" in notes([full("lth"), full("omp")])
+    assert "dense training they start from" not in notes([full("set")])
 
 
 def test_a_shared_dense_phase_counts_its_seconds_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -262,6 +262,28 @@ def test_tickets_pay_for_the_dense_training_too():
     assert ticket.relative == pytest.approx(1 + forward(live) / DENSE)
 
 
+@pytest.mark.parametrize("steps", [0, 1, 10])
+def test_an_attack_costs_two_passes_a_step_in_both_trainings(steps: int):
+    live, settings = {"a": 10, "b": 3}, {"batch_size": 4, "dense_steps": 7, "attack_steps": steps}
+    assert training_flops([Segment(steps=7)], COSTS, **settings).relative == 1
+    static = training_flops([Segment(steps=7, live=live)], COSTS, **settings)
+    assert static.total == 7 * 4 * (3 + 2 * steps) * forward(live)
+    assert static.relative == pytest.approx(forward(live) / DENSE)
+
+
+def test_an_attack_has_no_dense_weight_gradient():
+    live = {"a": 10, "b": 3}
+    rigl = Segment(steps=5, live=live, dense_gradient_steps=2)
+    total = training_flops([rigl], COSTS, batch_size=1, dense_steps=5, attack_steps=10).total
+    # 3 steps of 3 + 20 sparse passes; 2 steps of 2 + 20 sparse passes and a dense one
+    assert total == 3 * 23 * forward(live) + 2 * (22 * forward(live) + DENSE)
+
+
+def test_negative_steps_of_an_attack_are_refused():
+    with pytest.raises(SettingError, match="expected attack_steps of 0 or more, got -1; 0 is a training without attac"):
+        training_flops([], COSTS, batch_size=1, dense_steps=1, attack_steps=-1)
+
+
 def test_layers_a_segment_does_not_name_are_dense():
     assert training_flops([Segment(steps=1, live={"b": 0})], COSTS, batch_size=1, dense_steps=1).total == 3 * 200
 

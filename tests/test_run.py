@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from gossamer.bench import store
+from gossamer.bench.adversarial import Adversarial
 from gossamer.bench.data import PRESETS, Augment
 from gossamer.bench.data.augment import Crop, Flip
+from gossamer.bench.difficulty import Corrupted
 from gossamer.bench.place import Bench, environment
-from gossamer.bench.run import run
+from gossamer.bench.prepare import prepare
+from gossamer.bench.run import logged, run
 from gossamer.bench.settings import TrainSettings
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
@@ -29,7 +32,15 @@ RUNS = {
     "lth": spec("lth", settings={"rounds": "2", "rewind": "2"}),
     "snip_dropout": spec("snip", model="tests.dropout_model:network", train=ROUGH),
     "dense_convnet": spec("dense", model="convnet"),
+    "adversarial": spec("rigl", model="convnet", adversarial=Adversarial(train="pgd2", evaluate="pgd2")),
+    "corrupted": spec("set", corrupted=Corrupted(severity=3), keep=0.9),
+    "logged": spec("dense", log=True),
 }
+
+
+def ready(name: str, out: Path, **changes: Any) -> Bench:
+    """A bench with the images of this run."""
+    return prepare(RUNS[name], bench(out, **changes)).bench
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +55,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     @cache
     def undisturbed(name: str) -> tuple[Path, int]:
         out, counting = tmp_path_factory.mktemp(name), Counting()
-        run(RUNS[name], bench(out, watch=counting))
+        run(RUNS[name], ready(name, out, watch=counting))
         return out / RUNS[name].key, counting.steps
 
     return undisturbed
@@ -67,12 +78,27 @@ def test_stopped_at_every_step_it_ends_with_the_same_bytes(name: str, tmp_path: 
     for stop in range(1, steps + 1):
         out = tmp_path / str(stop)
         with pytest.raises(Stopped):
-            run(RUNS[name], bench(out, watch=Counting(stop), checkpoint_seconds=0))
+            run(RUNS[name], ready(name, out, watch=Counting(stop), checkpoint_seconds=0))
         torch.rand(stop)  # another process is elsewhere in torch's own stream
         rest = Counting()
-        run(RUNS[name], bench(out, watch=rest))
+        run(RUNS[name], ready(name, out, watch=rest))
         assert said(out / RUNS[name].key) == said(expected)
         assert rest.steps <= steps - stop + 1  # goes on, does not begin again
+
+
+def test_outputs_are_kept_after_each_epoch(tmp_path: Path, undisturbed: Any) -> None:
+    folder, _ = undisturbed("logged")
+    assert [path.name for path in sorted(folder.glob("logits-*"))] == [
+        "logits-0001.safetensors",
+        "logits-0002.safetensors",
+    ]
+    outputs = logged(RUNS["logged"], bench(folder.parent))
+    assert (outputs.shape, outputs.dtype) == ((2, 96, 10), torch.float32)
+    plain = spec("dense")
+    run(plain, bench(tmp_path))
+    assert not list((tmp_path / plain.key).glob("logits-*"))
+    names = ("result.json", "metrics.jsonl", "model.safetensors")  # looking changes nothing
+    assert all(said(tmp_path / plain.key)[name] == said(folder)[name] for name in names)
 
 
 def test_stopped_again_and_again_after_each_step_it_ends_with_the_same_bytes(tmp_path: Path, undisturbed: Any) -> None:
@@ -86,7 +112,7 @@ def test_stopped_again_and_again_after_each_step_it_ends_with_the_same_bytes(tmp
     assert said(tmp_path / RUNS["lth"].key) == said(expected)
 
 
-@pytest.mark.parametrize(("name", "every"), [("rigl", 1), ("lth", 4)])
+@pytest.mark.parametrize(("name", "every"), [("rigl", 1), ("lth", 4), ("logged", 1)])
 def test_failing_at_every_write_it_ends_with_the_same_bytes(
     name: str, every: int, tmp_path: Path, undisturbed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

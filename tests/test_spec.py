@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from gossamer.attack import PGD
+from gossamer.bench.adversarial import Adversarial
+from gossamer.bench.difficulty import Corrupted, Hard
 from gossamer.bench.settings import TrainSettings
-from gossamer.bench.spec import SCHEMA, Hard, RunSpec
+from gossamer.bench.spec import SCHEMA, RunSpec
 from gossamer.core.errors import SettingError
 
 TRAIN = TrainSettings()
@@ -18,6 +21,7 @@ OTHERS: dict[str, Any] = {
     "data": "mnist", "code": "ef", "fingerprint": "cd",
     "model": "lenet5", "recipe": "set", "sparsity": 0.6, "seed": 1, "stop": 3,
     "settings": {"every": "3"}, "train": replace(TRAIN, lr=0.2), "hard": Hard(),
+    "keep": 0.3, "corrupted": Corrupted(), "adversarial": Adversarial(), "log": True,
 }  # fmt: skip
 TRAINS: dict[str, Any] = {
     "epochs": 1, "batch_size": 1, "optimizer": "adamw", "lr": 1.0, "momentum": 0.5, "nesterov": False,
@@ -26,7 +30,13 @@ TRAINS: dict[str, Any] = {
     "channels_last": True, "compile": True, "initial": "dense", "initial_scale": 1.0, "initial_fan": "out",
     "initial_law": "uniform",
 }  # fmt: skip
-HARDS: dict[str, Any] = {"keep": 0.25, "models": 1, "epochs": 4, "per_class": True}
+HARDS: dict[str, Any] = {
+    "score": "grand", "keep": 0.25, "drop": 0.1, "models": 1, "epochs": 4, "per_class": True
+}  # fmt: skip
+CORRUPTIONS: dict[str, Any] = {
+    "kinds": ("fog",), "severity": 4, "family": "imagenet-c", "frost": "procedural", "seed": 1
+}  # fmt: skip
+ATTACKS: dict[str, Any] = {"train": "pgd9", "evaluate": "fgsm", "images": 9}
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(RunSpec)])
@@ -39,10 +49,39 @@ def test_every_training_setting_decides_the_key(name: str) -> None:
     assert replace(SPEC, train=replace(TRAIN, **{name: TRAINS[name]})).key != SPEC.key
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(Hard) if field.name != "score"])
+@pytest.mark.parametrize("name", [field.name for field in fields(Hard)])
 def test_every_setting_of_the_hard_choice_decides_the_key(name: str) -> None:
     hard = replace(SPEC, hard=Hard())
     assert replace(hard, hard=replace(Hard(), **{name: HARDS[name]})).key != hard.key
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Corrupted)])
+def test_every_setting_of_the_corruption_decides_the_key(name: str) -> None:
+    one = replace(SPEC, corrupted=Corrupted())
+    assert replace(one, corrupted=replace(Corrupted(), **{name: CORRUPTIONS[name]})).key != one.key
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Adversarial)])
+def test_every_setting_of_the_attacks_decides_the_key(name: str) -> None:
+    one = replace(SPEC, adversarial=Adversarial())
+    assert replace(one, adversarial=replace(Adversarial(), **{name: ATTACKS[name]})).key != one.key
+
+
+def test_what_frost_is_made_of_decides_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = []
+    for source in ("photographs (imagecorruptions)", "procedural"):
+        monkeypatch.setattr("gossamer.bench.difficulty.frost_source", lambda frost, source=source: source)
+        keys.append([replace(SPEC, corrupted=Corrupted(kinds=kinds)).key for kinds in (("frost",), ("fog",))])
+    assert keys[0][0] != keys[1][0]
+    assert keys[0][1] == keys[1][1]
+
+
+def test_a_default_of_an_attack_that_changes_is_another_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = replace(SPEC, adversarial=Adversarial())
+    assert "eps=0.0313" in one.resolved()["attacks"][0]
+    before = one.key
+    monkeypatch.setattr("gossamer.bench.adversarial.named", lambda text: PGD(eps=0.5))
+    assert one.key != before
 
 
 def test_equal_descriptions_have_equal_keys_in_any_process() -> None:
@@ -69,10 +108,13 @@ def test_the_key_is_readable_and_fit_for_a_folder() -> None:
 
 
 def test_all_fields_resolve_to_plain_values() -> None:
-    told = replace(SPEC, hard=Hard(), settings={"every": "3"}).resolved()
+    hard = {"hard": Hard(), "corrupted": Corrupted(), "adversarial": Adversarial()}
+    told = replace(SPEC, **hard, settings={"every": "3"}).resolved()
     assert told["schema"] == SCHEMA
     assert json.loads(json.dumps(told))["train"]["lr"] == 0.1
-    assert set(told) == {field.name for field in fields(RunSpec)} | {"schema"}
+    names = {field.name for field in fields(RunSpec)} | {"schema"}
+    assert set(told) == names | {"frost", "attacks"}
+    assert set(SPEC.resolved()) == names
 
 
 @pytest.mark.parametrize("sparsity", [1.0, 90, -0.1, float("nan")])
@@ -91,10 +133,14 @@ def test_other_refusals() -> None:
         replace(SPEC, seed=-1)
     with pytest.raises(SettingError, match=r"expected keep in \(0, 1\], got 2.0; 0.5 keeps the hardest half"):
         Hard(keep=2.0)
-    with pytest.raises(SettingError, match=r"expected the score 'el2n', got 'grand'; write --hard el2n:0.5"):
-        Hard(score="grand")
     with pytest.raises(SettingError, match=r"at least 1 model and 1 epoch, got 3 and 0"):
         Hard(epochs=0)
+
+
+@pytest.mark.parametrize("keep", [0.0, -0.5, 1.01, 30, float("nan")])
+def test_a_random_share_outside_its_range_is_refused(keep: float) -> None:
+    with pytest.raises(SettingError, match=rf"expected keep in \(0, 1\], got {keep}; 0.3 keeps 30 % of the training"):
+        replace(SPEC, keep=keep)
 
 
 @pytest.mark.parametrize(

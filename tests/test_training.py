@@ -11,6 +11,7 @@ from torch.optim import SGD, AdamW
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LambdaLR, LinearLR, MultiStepLR, SequentialLR
 
 from gossamer import RigL
+from gossamer.attack import PGD
 from gossamer.bench.data import Augment, seeded
 from gossamer.bench.data.augment import Crop, Flip
 from gossamer.bench.evaluate import evaluate, logits
@@ -136,6 +137,51 @@ def test_the_rate_is_that_of_the_scheduler() -> None:
         optimizer.step()
         scheduler.step()
     assert rates == pytest.approx([0.1, 0.08535533905932738, 0.05, 0.014644660940672625])
+
+
+def test_a_state_of_an_adversarial_training_goes_on_with_the_same_bits() -> None:
+    settings = TrainSettings(epochs=2, batch_size=BATCH, lr=0.05)
+    attack, states = PGD(eps=0.2, steps=2, batch_norm="train_counted"), {}
+    words: Any = {"seed": 3, "augment": Augment((Crop(1),)), "attack": attack}
+    whole = Training(network(), samples(), settings, rigl(), **words)
+    while whole.step < whole.total_steps:
+        whole.run_epoch(lambda: states.update({whole.step: deepcopy(whole.state_dict())}))
+    assert list(states) == [1, 2, 3, 4, 5, 6]
+    for state in states.values():
+        torch.manual_seed(99)
+        rest = Training(network(1), samples(), settings, rigl(), **words)
+        rest.load_state_dict(state)
+        while rest.step < rest.total_steps:
+            rest.run_epoch(lambda: None)
+        assert same(rest.model, whole.model)
+    plain = Training(network(), samples(), settings, rigl(), seed=3, augment=Augment((Crop(1),)))
+    while plain.step < plain.total_steps:
+        plain.run_epoch(lambda: None)
+    assert not same(plain.model, whole.model)
+
+
+def test_an_attack_sees_the_augmented_batch_its_labels_and_a_generator_of_the_step_alone() -> None:
+    seen: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+
+    def attack(model: nn.Module, images: torch.Tensor, labels: torch.Tensor, *, generator: Any) -> torch.Tensor:
+        seen.append((images.clone(), labels, torch.rand(3, generator=generator)))
+        return torch.zeros_like(images)
+
+    flips = Augment((Flip(),))
+    settings = TrainSettings(epochs=1, batch_size=BATCH)
+    training = Training(network(), samples(), settings, None, seed=0, augment=flips, attack=attack)
+    training.run_epoch(lambda: None)
+    for step, chosen in enumerate(bare.batches(96, BATCH, seed=0, epoch=0)):
+        images, labels, drawn = seen[step]
+        assert torch.equal(images, flips(samples().images[chosen].float() / 255, seeded(0, step, 1)))
+        assert torch.equal(labels, samples().labels[chosen])
+        assert torch.equal(drawn, torch.rand(3, generator=seeded(0, step, 4)))
+    black = network()  # zeros were learned, not the images
+    optimizer = SGD(black.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    zeros = torch.zeros_like(samples().images)
+    scheduler = LambdaLR(optimizer, lambda step: factor(step, settings, 3))
+    bare.train(black, zeros, samples().labels, optimizer, scheduler, None, epochs=1, batch_size=BATCH)
+    assert same(training.model, black)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -44,8 +44,9 @@ def spec(recipe: str = "rigl", *, data: Dataset | None = None, train: TrainSetti
 
 
 def said(folder: Path) -> dict[str, bytes]:
-    """The bytes of what a run says."""
-    return {name: (folder / name).read_bytes() for name in SAID if (folder / name).exists()}
+    """The bytes of what a run says, outputs after each epoch included."""
+    names = [*SAID, *(path.name for path in sorted(folder.glob("logits-*.safetensors")))]
+    return {name: (folder / name).read_bytes() for name in names if (folder / name).exists()}
 
 
 class Stopped(Exception):

@@ -43,6 +43,7 @@ class APGD:
         UnknownNameError: on another norm or loss.
 
     Example:
+        >>> import torch
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]))
         >>> image = torch.tensor([0.6, 0.4, 0.5, 0.5]).view(1, 1, 2, 2)

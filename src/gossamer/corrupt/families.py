@@ -64,8 +64,8 @@ def constants(kind: Corruption, family: str, severity: int) -> Constants:
         kind: the corruption.
         family: a name that its table has.
         severity: 1 to 6; 6, which P1 uses and nobody has published, goes on geometrically (assumed): c₆ = c₅²/c₄ for
-            positive numbers, rounded to three digits or, whole numbers, to the next, within the kind's bounds; other
-            constants stay as they are. docs/corruptions.md lists them.
+            positive numbers, whole numbers rounded, within the kind's bounds; other constants, and equal ones, stay as
+            they are. docs/corruptions.md lists them.
 
     Returns:
         In the order of the function's parameters.
@@ -85,6 +85,6 @@ def _next(before: Any, last: Any, least: float | None, largest: float | None) ->
     if isinstance(last, bool | str) or before == last or not (before > 0 and last > 0):
         return last
     value = last * last / before
-    value = round(value) if isinstance(last, int) else float(f"{value:.3g}")
+    value = round(value) if isinstance(last, int) else value
     value = value if least is None else max(value, least)
     return value if largest is None else min(value, largest)

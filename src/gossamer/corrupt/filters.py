@@ -51,7 +51,7 @@ def gaussian_matrix(size: int, sigma: float, mode: Border = "nearest", truncate:
 
     Args:
         size: pixels of the axis.
-        sigma: standard deviation in pixels; 0 changes nothing.
+        sigma: standard deviation in pixels, above 0.
         mode: what lies beyond the border, in the words of ``scipy.ndimage``.
         truncate: length of the filter to each side, in standard deviations.
 
@@ -74,7 +74,7 @@ def gaussian(images: Tensor, sigma: float, mode: Border = "nearest", truncate: f
 
     Args:
         images: (..., n, n).
-        sigma: in pixels.
+        sigma: in pixels, 0 or more.
         mode: of the border, as in ``gaussian_matrix``.
         truncate: as in ``gaussian_matrix``.
 

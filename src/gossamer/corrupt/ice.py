@@ -96,7 +96,7 @@ def feathers(count: int, draw: np.random.Generator) -> Array:
 
     seeds = draw.random((count, 2)) * (HEIGHT, WIDTH)
     directions, phases = draw.random(count) * np.pi, draw.random(count)
-    bends = 5 * np.stack((_standard(noise(2.5, draw)), _standard(noise(2.5, draw))), -1)  # no line is quite straight
+    bends = 5 * np.stack((_standard(noise(1.9, draw)), _standard(noise(1.9, draw))), -1)  # no line is quite straight
     pixels = np.moveaxis(np.indices((HEIGHT, WIDTH)), 0, -1) + bends
     distance, own = map(np.asarray, cKDTree(seeds).query(pixels, k=2))
     edge = np.clip((distance[..., 1] - distance[..., 0]) / 8, 0, 1)  # fades where two crystals meet
@@ -105,7 +105,7 @@ def feathers(count: int, draw: np.random.Generator) -> Array:
     sine, cosine = np.sin(directions[own]), np.cos(directions[own])
     along, across = down * sine + right * cosine, np.abs(down * cosine - right * sine)
     barbs = (across * np.sqrt(3) - np.abs(along)) / 7 + phases[own]  # 7 pixels from barb to barb
-    light = np.abs(2 * (barbs % 1) - 1) ** 2 + np.exp(-across / 2)
+    light = np.abs(2 * (barbs % 1) - 1) ** 2 * (0.4 + np.exp(-across / 12)) + np.exp(-across / 2)
     crystals: Array = light * edge * (0.4 + draw.random(count)[own])
     return crystals
 

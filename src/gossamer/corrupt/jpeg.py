@@ -3,7 +3,8 @@
 Entropy coding loses nothing and is left out. What loses is done here as that library does it (ITU-T T.81, and its
 transform "islow" after Loeffler, Ligtenberg & Moschytz 1989): all numbers are whole, all roundings the library's, so
 that the pictures are those of Pillow, on any device. A transform of eight numbers is rounded at its end only and is
-therefore a matrix; doubles hold all products and sums exactly, single precision those below 2²⁴.
+therefore a matrix. All matrices act in double precision, which holds these numbers exactly; single precision would
+hold many of them too, but a user may have allowed torch to multiply it less precisely.
 """
 
 from functools import lru_cache
@@ -55,13 +56,11 @@ def jpeg_compression(levels: Tensor, quality: int, streams: Streams) -> Tensor: 
     if levels.shape[1] == 1:
         return _through(levels.to(torch.float64), _steps(LUMINANCE, quality, levels.device)).to(torch.uint8)
     height, width = levels.shape[-2:]
-    halves = [_halving(height, True, levels.device), _halving(width, False, levels.device)]
     luminance, differences = _to_ycc(levels)
     bright = _through(luminance, _steps(LUMINANCE, quality, levels.device))
-    small = _through(_halve(differences, *halves), _steps(CHROMINANCE, quality, levels.device))
-    small = small[..., : -(-height // 2), : -(-width // 2)]
-    doubles = [_doubling(size, levels.device) for size in (height, width)]
-    return _to_rgb(bright, _double(small, *doubles))
+    small = _through(_halve(differences), _steps(CHROMINANCE, quality, levels.device))
+    own = small[..., : -(-height // 2), : -(-width // 2)]
+    return _to_rgb(bright, _double(own)[..., :height, :width])
 
 
 def _through(plane: Tensor, steps: Tensor) -> Tensor:  # float64 (B, C, H, W) levels -> int32, same
@@ -86,11 +85,11 @@ def _shift(sums: Tensor, bits: int) -> Tensor:
 
 
 def _to_ycc(levels: Tensor) -> tuple[Tensor, Tensor]:  # uint8 (B, 3, H, W) -> (B, 1, H, W), (B, 2, H, W)
-    matrix = torch.tensor(TO_YCC, dtype=torch.float32, device=levels.device)
+    matrix = torch.tensor(TO_YCC, dtype=torch.float64, device=levels.device)
     offset = torch.tensor([32768, (128 << 16) + 32767, (128 << 16) + 32767], dtype=torch.int32, device=levels.device)
-    sums = (matrix @ levels.to(torch.float32).flatten(2)).to(torch.int32) + offset[:, None]  # products below 2²⁴
+    sums = (matrix @ levels.to(torch.float64).flatten(2)).to(torch.int32) + offset[:, None]
     planes = (sums >> 16).view(levels.shape)
-    return planes[:, :1].to(torch.float64).contiguous(), planes[:, 1:].to(torch.float32)
+    return planes[:, :1].to(torch.float64).contiguous(), planes[:, 1:].to(torch.float64)
 
 
 def _to_rgb(bright: Tensor, differences: Tensor) -> Tensor:  # int32 (B, 1, H, W), (B, 2, H, W) -> uint8 (B, 3, H, W)
@@ -106,18 +105,25 @@ def _to_rgb(bright: Tensor, differences: Tensor) -> Tensor:  # int32 (B, 1, H, W
     return (bright + added).clamp(0, 255).to(torch.uint8)
 
 
-def _halve(plane: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Means of 2 × 2 values, rounded down and up by turns along a row."""
-    sums = (down @ plane @ across.T).to(torch.int32)
+def _halve(plane: Tensor) -> Tensor:  # float64 (B, C, H, W) -> (B, C, H / 2, W / 2), whole blocks wide
+    """Means of 2 × 2 values, rounded down and up by turns along a row; what is missing repeats the last value."""
+    height, width = plane.shape[-2:]
+    if height % 2 or width % (2 * BLOCK):
+        plane = pad(plane, (0, -width % (2 * BLOCK), 0, height % 2), mode="replicate")
+    rows = plane[..., ::2, :] + plane[..., 1::2, :]
+    sums = (rows[..., ::2] + rows[..., 1::2]).to(torch.int32)
     bias = torch.arange(sums.shape[-1], dtype=torch.int32, device=plane.device) % 2 + 1
     return (sums + bias >> 2).to(torch.float64)
 
 
-def _double(plane: Tensor, down: Tensor, across: Tensor) -> Tensor:
-    """Twice as wide and high: three parts of the nearer value, one of the next; halves rounded up and down by turns."""
-    sums = (down @ plane.to(torch.float32) @ across.T).to(torch.int32)
-    bias = 8 - torch.arange(sums.shape[-1], dtype=torch.int32, device=plane.device) % 2
-    return sums + bias >> 4
+def _double(plane: Tensor) -> Tensor:  # int32 (B, C, H, W) -> (B, C, 2 H, 2 W)
+    """Three parts of the nearer value, one of the next; halves are rounded up and down by turns along a row."""
+    above = torch.cat([plane[..., :1, :], plane[..., :-1, :]], dim=-2)
+    below = torch.cat([plane[..., 1:, :], plane[..., -1:, :]], dim=-2)
+    tall = torch.stack([3 * plane + above, 3 * plane + below], dim=-2).flatten(-3, -2)
+    left = torch.cat([tall[..., :1], tall[..., :-1]], dim=-1)
+    right = torch.cat([tall[..., 1:], tall[..., -1:]], dim=-1)
+    return torch.stack([3 * tall + left + 8 >> 4, 3 * tall + right + 7 >> 4], dim=-1).flatten(-2)
 
 
 @lru_cache(maxsize=64)
@@ -130,27 +136,6 @@ def _steps(table: tuple[tuple[int, ...], ...], quality: int, device: torch.devic
 @lru_cache(maxsize=8)
 def _matrix(device: torch.device) -> Tensor:
     return torch.tensor(TRANSFORM, dtype=torch.float64, device=device)
-
-
-@lru_cache(maxsize=64)
-def _halving(size: int, pairs_repeat: bool, device: torch.device) -> Tensor:
-    """Sums of neighbours, (size / 2 in whole blocks, size); beyond the end the last pair repeats or the last value."""
-    half = -(-size // 2)
-    small = torch.arange(-(-half // BLOCK) * BLOCK)
-    first = 2 * (small.clamp(max=half - 1) if pairs_repeat else small)
-    pairs = torch.stack([first, first + 1], dim=1).clamp(max=size - 1)
-    return torch.zeros(len(small), size).scatter_add_(1, pairs, torch.ones(pairs.shape)).to(device)
-
-
-@lru_cache(maxsize=64)
-def _doubling(size: int, device: torch.device) -> Tensor:
-    """Weights 3 and 1 of the nearer and the next value, (size, size / 2); the outermost take their own value for it."""
-    half = -(-size // 2)
-    large = torch.arange(size)
-    near = large // 2
-    beside = (near + 2 * (large % 2) - 1).clamp(0, half - 1)
-    weights = torch.tensor([3.0, 1.0]).expand(size, 2)
-    return torch.zeros(size, half).scatter_add_(1, torch.stack([near, beside], dim=1), weights).to(device)
 
 
 JPEG = Corruption(

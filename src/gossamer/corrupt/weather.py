@@ -93,7 +93,8 @@ def fog(levels: Tensor, weight: float, decay: float, streams: Streams) -> Tensor
     """Add ``weight`` times a plasma, then scale the image so that its brightest value could stay what it was."""
     size = levels.shape[-1]
     side = side_of(size)
-    clouds = plasma(streams.uniform(side * side - 1), decay)[:, None, :size, :size]
+    noise = streams.uniform(side * side - 1).float()  # few sums a value: single precision is off by 10⁻⁴ of a level
+    clouds = plasma(noise, decay)[:, None, :size, :size].to(streams.dtype)
     brightest = levels.amax((1, 2, 3), keepdim=True).to(clouds.dtype)
     return truncate((levels + 255 * weight * clouds).mul_(brightest / (brightest + 255 * weight)))
 

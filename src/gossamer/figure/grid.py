@@ -42,10 +42,10 @@ def grid(
         >>> [path.suffix for path in grid([[50.0]], ["fog"], ["1"], "toy", Path(mkdtemp()) / "grid")]
         ['.png', '.svg']
     """
-    lines = [line for part in title.split("\n") for line in wrap(part, 70)]
-    names = 0.085 * max(map(len, rows))
+    width = max(CELL[0] * len(columns) + 0.085 * max(map(len, rows)) + 0.3, 4.2)
+    lines = [line for part in title.split("\n") for line in wrap(part, int(15 * width))]
     height = CELL[1] * len(rows) + 0.45 + 0.17 * len(lines)
-    figure = Figure(figsize=(max(CELL[0] * len(columns) + names + 0.3, 4.2), height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     known = [value for line in values for value in line if value == value]  # not nan
     bottom, top = min(known, default=0.0) if low is None else low, max(known, default=1.0) if high is None else high
