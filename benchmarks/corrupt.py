@@ -12,7 +12,6 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -28,7 +27,7 @@ TARGET = 12.0  # of all kinds together
 EACH = 1.0
 SEVERITIES = range(1, 6)
 TURN = 200  # images a turn
-INSTALL = "imagecorruptions is not installed: pip install imagecorruptions-imaug"
+INSTALL = "imagecorruptions cannot be imported here: pip install imagecorruptions-imaug, with all it depends on"
 MEBI = 2**20
 
 Peer = Callable[..., Any]  # (image uint8 (H, W, C), corruption_name=, severity=) -> the same
@@ -55,11 +54,12 @@ def pictures(count: int, size: int, seed: int = 0) -> Tensor:
 
 def find_peer() -> Peer:
     """The other's function; tells how to get it."""
-    if find_spec("imagecorruptions") is None:
-        raise SystemExit(INSTALL)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # its own imports warn
-        from imagecorruptions import corrupt as peer
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its own imports warn
+            from imagecorruptions import corrupt as peer
+    except ImportError as error:  # also where it was installed without what it depends on, for its photographs
+        raise SystemExit(f"{INSTALL} ({error})") from None
     return peer
 
 

@@ -36,8 +36,9 @@ ARROWS = {
 # A file of core imports files of earlier rows only.  A file that is not here fails: give it its place.
 CORE = (
     ("errors",),
-    ("apportion",),
+    ("apportion", "interval"),
     ("named", "schedule", "distribution", "pattern", "newborn"),
+    ("given",),
     ("masks",),
     ("rewire", "initialize"),
     ("method",),

@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch import nn
 
-from gossamer.attack import FGSM, PGD, to_eight_bit
+from gossamer.attack import (
+    APGD,
+    FAB,
+    FGSM,
+    PGD,
+    AutoAttack,
+    Square,
+    gradient_masking,
+    robust_accuracy,
+    to_eight_bit,
+)
 from gossamer.attack.common import logits_of
 from gossamer.core.errors import DataError, SettingError, StateError
 from tests.attacked import data, network
@@ -23,10 +33,15 @@ def attacked(images=IMAGES, labels=LABELS, model=None, **settings):
         (IMAGES * 255, "got values from 0 to 255; they look like grey levels: divide them by 255"),
         (IMAGES * 1.2, r"got values from 0 to 1\.2; they look normalised"),
         ((IMAGES * 255).byte(), r"got torch\.uint8; pass images\.float\(\) / 255"),
-        (IMAGES.half(), r"expected float32 or float64 .* use torch\.autocast"),
+        (
+            IMAGES.half(),
+            r"got torch\.float16; pass images\.float\(\), and use torch\.autocast for speed",
+        ),
         (IMAGES.bfloat16(), r"expected float32 or float64 images in \[0, 1\], got torch\.bfloat16"),
-        (IMAGES[:, 0], r"expected images \(B, C, H, W\), none of them 0, got \(6, 8, 8\)"),
-        (IMAGES[:0], r"got \(0, 1, 8, 8\)"),
+        (IMAGES[:, 0], r"expected images \(B, C, H, W\), none of C, H, W 0, got \(6, 8, 8\)"),
+        (IMAGES[..., :0], r"none of C, H, W 0, got \(6, 1, 8, 0\); reshape them"),
+        (IMAGES.int(), r"got torch\.int32; pass images\.float\(\), in \[0, 1\]"),
+        (IMAGES.numpy(), r"expected images as a tensor, got ndarray; pass torch\.from_numpy\(images\)"),
         (IMAGES / 0, "expected finite images"),
         (IMAGES.log(), "expected finite images"),
     ],
@@ -43,6 +58,8 @@ def test_images_that_are_refused(images, words):
         (LABELS[:, None], r"one label for each of 6 images, got shape \(6, 1\)"),
         (LABELS.float(), r"whole numbers as labels, got torch\.float32"),
         (LABELS > 3, r"whole numbers as labels, got torch\.bool"),
+        (LABELS.numpy(), r"expected labels as a tensor, got ndarray; pass torch\.from_numpy\(labels\)"),
+        (LABELS.tolist(), r"expected labels as a tensor, got list; pass torch\.tensor\(labels\)"),
         (LABELS - 100, "expected labels from 0, got -"),
         (torch.full((6,), 10), r"label 10 is outside 0\.\.9; the model and the labels are of different data"),
     ],
@@ -74,9 +91,69 @@ def test_rounding_outside_is_clamped_in_silence():
 
 
 def test_eps_of_l2_in_grey_levels_is_refused_where_the_image_shows_it():
-    with pytest.raises(SettingError, match=r"no two of shape \(1, 8, 8\) are further apart than 8\.0, got 128"):
-        attacked(eps=128, norm="l2")
-    assert attacked(eps=8, norm="l2").shape == IMAGES.shape
+    with pytest.raises(SettingError, match=r"no two of shape \(1, 8, 8\) are further apart than 8\.0, got 127\.5"):
+        attacked(eps=127.5, norm="l2")
+    assert attacked(eps=7.9, norm="l2").shape == IMAGES.shape
+
+
+@pytest.mark.parametrize("attack", [PGD, FGSM, APGD, FAB, Square, AutoAttack])
+def test_a_whole_eps_of_l2_looks_like_grey_levels(attack):
+    with pytest.warns(UserWarning, match=r"eps=8 of l2 looks like grey levels of 255; .* for 8 levels pass eps=8/255"):
+        attack(eps=8, norm="l2")
+    for eps in (3, 4.5):
+        assert attack(eps=eps, norm="l2").eps == eps
+
+
+def test_the_warning_names_the_line_of_the_caller():
+    with pytest.warns(UserWarning, match="eps=8 of l2") as seen:
+        PGD(eps=8, norm="l2")
+    assert seen[0].filename == __file__
+
+
+@pytest.mark.parametrize("attack", [PGD, FGSM, APGD, FAB, Square, AutoAttack])
+def test_no_images_are_attacked_in_no_time(attack):
+    class Never(nn.Module):
+        def forward(self, images):
+            raise AssertionError
+
+    for norm in ("linf", "l2"):
+        found = attack(norm=norm)(Never(), IMAGES[:0], LABELS[:0])
+        assert (found.shape, found.dtype) == ((0, 1, 8, 8), torch.float32)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda: robust_accuracy(network(), IMAGES[:0], LABELS[:0], PGD()),
+        lambda: gradient_masking(network(), IMAGES[:0], LABELS[:0], PGD()),
+        lambda: PGD().loss_curve(network(), IMAGES[:0], LABELS[:0]),
+        lambda: AutoAttack().record(network(), IMAGES[:0], LABELS[:0]),
+    ],
+)
+def test_nothing_is_said_of_no_images(measure):
+    with pytest.raises(DataError, match="expected at least one image, got none; look at what was selected before"):
+        measure()
+
+
+def test_a_model_of_another_type_than_the_images():
+    with pytest.raises(
+        DataError, match=r"of torch\.float32, does not take images of torch\.float64 .* images\.to\(torch"
+    ):
+        attacked(IMAGES.double())
+    with pytest.raises(
+        DataError, match=r"of torch\.bfloat16, does not take images of torch\.float32 .* torch\.autocast"
+    ):
+        attacked(model=network().bfloat16())
+    with torch.autocast("cpu"):
+        assert attacked(IMAGES.float()).dtype == torch.float32
+
+
+def test_what_a_model_raises_by_itself_is_left_alone():
+    def refuse(inner, images):
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match=r"^out of memory$"):
+        attacked(model=Detached(refuse))
 
 
 class Detached(nn.Module):

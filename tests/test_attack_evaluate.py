@@ -158,7 +158,17 @@ def test_what_is_refused():
         robust_accuracy(model, IMAGES, LABELS[:-1], FGSM())
     with pytest.raises(DataError, match="they look normalised"):
         robust_accuracy(model, IMAGES * 2 - 1, LABELS, FGSM())
-    with pytest.raises(DataError, match=r"expected images \(B, C, H, W\)"):
+    with pytest.raises(DataError, match="expected at least one image, got none"):
         robust_accuracy(model, IMAGES[:0], LABELS[:0], FGSM())
+    with pytest.raises(
+        DataError, match=r"got torch\.float16; pass images\.float\(\), and use torch\.autocast for speed"
+    ):
+        robust_accuracy(model, IMAGES.half(), LABELS, FGSM())
+    with pytest.raises(DataError, match=r"expected images as a tensor, got ndarray; pass torch\.from_numpy\(images\)"):
+        robust_accuracy(model, IMAGES.numpy(), LABELS, FGSM())
+    with pytest.raises(DataError, match=r"expected labels as a tensor, got ndarray; pass torch\.from_numpy\(labels\)"):
+        robust_accuracy(model, IMAGES, LABELS.numpy(), FGSM())
+    with pytest.raises(SettingError, match=r"expected a whole number of 0 or more as seed, got -1"):
+        robust_accuracy(model, IMAGES, LABELS, FGSM(), seed=-1)
     with pytest.raises(DataError, match=r"label 10 is outside 0\.\.9"):
         robust_accuracy(model, IMAGES, LABELS + 1, FGSM())

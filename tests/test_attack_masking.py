@@ -155,6 +155,8 @@ def test_the_weaker_attack_that_wins(compare):
 def test_unbounded_attacks_break_everything_else_it_is_a_sign():
     assert unbounded_fails(trained(), IMAGES, LABELS, PGD(eps=0.1)) is None
     assert unbounded_fails(trained(), IMAGES, LABELS, PGD(norm="l2")) is None
+    sign = unbounded_fails(Around(before=Stairs()), IMAGES, LABELS, PGD(norm="l2"))
+    assert "still right with eps = 8, which allows any image" in sign  # the root of 64, without a warning
     sign = unbounded_fails(Around(before=Stairs()), IMAGES, LABELS, Inverts())
     assert "of 100 images" in sign
     assert "still right with eps = 1" in sign

@@ -29,7 +29,7 @@ from tests.attacked import data, network
         ("pgd20:eps=4/255,norm=l2,restarts=5", PGD(steps=20, eps=4 / 255, norm="l2", restarts=5)),
         (" pgd7 : eps = 1e-2 , step=none, random_start=False,", PGD(steps=7, eps=0.01, random_start=False)),
         ("pgd:step=1/255,step_rule=cosine", PGD(step=1 / 255, step_rule="cosine")),
-        ("pgd:eps=1", PGD(eps=1.0)),
+        ("pgd:eps=1,norm=l2", PGD(eps=1.0, norm="l2")),
         ("fgsm:random_start=true,loss=dlr", FGSM(random_start=True, loss="dlr")),
         ("apgd-dlr:steps=20", APGD(loss="dlr", steps=20)),
         ("square:queries=50", Square(queries=50)),

@@ -58,7 +58,7 @@ def test_by_hand_in_linf():
 def test_by_hand_in_l2():
     """Towards -(3, 4)/5: one step of 1 would end at (-0.3, -0.3); the ball of 0.25 ends at (0.15, 0.3)."""
     images = torch.tensor([0.3, 0.5], dtype=torch.float64).view(1, 1, 1, 2)
-    found = PGD(eps=0.25, step=1, steps=1, norm="l2", random_start=False)(line(3.0, 4.0), images, torch.tensor([0]))
+    found = PGD(eps=0.25, step=0.5, steps=1, norm="l2", random_start=False)(line(3.0, 4.0), images, torch.tensor([0]))
     assert found.flatten().tolist() == pytest.approx([0.15, 0.3])
 
 
@@ -82,8 +82,8 @@ def test_fgsm_is_one_step():
     channels=st.integers(1, 3),
     height=st.integers(1, 5),
     width=st.integers(1, 5),
-    eps=st.one_of(st.just(0.0), st.floats(1e-6, 1.0)),
-    share=st.floats(0, 3),
+    eps=st.one_of(st.just(0.0), st.floats(1e-6, 0.999)),
+    share=st.floats(0, 2),
     norm=st.sampled_from(list(NORMS)),
     random=st.booleans(),
     rule=st.sampled_from(["constant", "linear", "cosine"]),
@@ -97,7 +97,7 @@ def test_always_in_the_ball_and_in_the_unit_cube(
     images = (2 * torch.rand(n, channels, height, width, generator=stream, dtype=dtype) - 0.5).clamp(0, 1)
     model = nn.Sequential(nn.Flatten(), nn.Linear(channels * height * width, 3)).to(dtype)
     labels = torch.randint(3, (n,), generator=stream)
-    attack = PGD(eps=eps, step=eps * share, steps=3, norm=norm, random_start=random, step_rule=rule)
+    attack = PGD(eps=eps, step=min(eps * share, 1.0), steps=3, norm=norm, random_start=random, step_rule=rule)
     found = attack(model, images, labels, generator=stream)
     assert found.shape == images.shape
     assert found.dtype == dtype
@@ -210,16 +210,16 @@ def test_restarts_keep_the_strongest_of_each_sample():
 def test_step_rules_by_hand():
     assert PGD(eps=0.8, steps=2).step_sizes() == [0.2, 0.2]
     assert PGD().step_sizes() == [2 / 255] * 10
-    assert PGD(step=0.4, steps=4, step_rule="linear").step_sizes() == pytest.approx([0.4, 0.3, 0.2, 0.1])
+    assert PGD(eps=0.2, step=0.4, steps=4, step_rule="linear").step_sizes() == pytest.approx([0.4, 0.3, 0.2, 0.1])
     half = math.sqrt(0.5)
     expected = [0.4, 0.2 * (1 + half), 0.2, 0.2 * (1 - half)]
-    assert PGD(step=0.4, steps=4, step_rule="cosine").step_sizes() == pytest.approx(expected)
+    assert PGD(eps=0.2, step=0.4, steps=4, step_rule="cosine").step_sizes() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("rule", ["linear", "cosine"])
 def test_a_step_rule_is_used(rule):
     images = torch.tensor([0.5]).view(1, 1, 1, 1).double()
-    attack = PGD(eps=1, step=0.1, steps=2, step_rule=rule, random_start=False)
+    attack = PGD(eps=0.9, step=0.1, steps=2, step_rule=rule, random_start=False)
     found = attack(line(1.0), images, torch.tensor([0]))
     assert found.item() == pytest.approx(0.5 - sum(attack.step_sizes()))
 
@@ -320,13 +320,31 @@ def test_settings_compare_print_and_pickle():
     assert eval(repr(attack)) == attack
 
 
+def test_steps_as_long_as_the_way_across_the_ball():
+    assert PGD(eps=0.15, step=0.1 + 0.2).step == 0.1 + 0.2 > 2 * 0.15
+    assert PGD(eps=2, step=4, norm="l2").step == 4
+
+
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
         ({"eps": 8}, SettingError, r"units of images in \[0, 1\], got 8; .* pass eps=8/255"),
+        ({"eps": 1}, SettingError, r"got 1; .* pass eps=1/255 \(within 1 lies any image: stay below\)"),
         ({"eps": -0.1}, SettingError, r"expected eps ≥ 0, got -0\.1"),
         ({"eps": math.nan}, SettingError, "expected eps ≥ 0, got nan"),
         ({"step": -1.0}, SettingError, r"expected step ≥ 0, got -1\.0; pass for instance step=2/255"),
+        ({"step": math.inf}, SettingError, "expected step ≥ 0, got inf"),
+        (
+            {"step": 2},
+            SettingError,
+            r"at most 0\.06275, .* eps=0\.03137, got 2; step is .*: pass 2/255, not 2",
+        ),
+        ({"step": 1.5, "eps": 0.9}, SettingError, r"a step of at most 1, the way across .* eps=0\.9, got 1\.5"),
+        (
+            {"step": 2, "norm": "l2", "eps": 0.5},
+            SettingError,
+            "at most 1, .* got 2; .* leave it out for eps/4",
+        ),
         ({"steps": 0}, SettingError, "whole number steps ≥ 1, got 0"),
         ({"steps": 2.5}, SettingError, "whole number steps ≥ 1, got 2.5"),
         ({"restarts": 0}, SettingError, "whole number restarts ≥ 1, got 0"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import warnings
@@ -24,6 +25,9 @@ from gossamer.core.errors import UserError
 QUICK = ("--model", "mlp300", "--epochs", "1", "--device", "cpu", "--checkpoint-seconds", "1000")
 
 
+COMMANDS = ("train", "compare", "quickstart", "score", "corrupt", "evaluate", "methods", "models", "data")
+
+
 def invoke(*words: str) -> Any:
     return CliRunner().invoke(app, list(words), env={"COLUMNS": "200"})
 
@@ -42,12 +46,15 @@ def refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
     return " ".join((printed.err + printed.out).replace("│", " ").split())
 
 
-@pytest.mark.parametrize("command", ["", "quickstart", "train", "compare", "methods", "models", "data"])
+@pytest.mark.parametrize("command", ["", *COMMANDS])
 def test_every_command_explains_itself(command: str) -> None:
     shown = invoke(*command.split(), "--help")
     assert shown.exit_code == 0
     assert "Usage" in shown.output
     assert "--help" in shown.output
+    if not command:
+        listed = [line.split()[1] for line in shown.output.splitlines() if re.match(r"│ [a-z]+ +[A-Z]", line)]
+        assert tuple(listed) == COMMANDS  # what one does first stands first
 
 
 def test_the_version_is_told() -> None:
@@ -154,7 +161,65 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "hard": ("train --hard el2n", "expected --hard SCORE:SHARE, such as el2n:0.5, got 'el2n'"),
     "hard's share": ("train --hard el2n:1.5", "expected keep in (0, 1], got 1.5"),
     "hard's share no number": ("train --hard el2n:1e", "expected --hard SCORE:SHARE"),
-    "hard's score": ("train --hard el3n:0.5", "expected the score 'el2n'"),
+    "hard's score": ("train --hard el3n:0.5", "unknown difficulty score 'el3n'; did you mean 'el2n'?"),
+    "hard, too much of it": ("train --hard el2n:0.5 --drop-hardest 0.6", "keep + drop of at most 1, got 0.5 + 0.6"),
+    "hard, epochs": ("train --hard aum:0.5 --score-models 1", "expected at least 2 epochs for aum"),
+    "keep": ("train --keep 0", "expected keep in (0, 1], got 0.0; 0.3 keeps 30 % of the training images"),
+    "keep in percent": ("compare --keep 30", "expected keep in (0, 1], got 30.0"),
+    "keep of none": ("train --keep 0.0001", "leaves at least one of 1438 images"),
+    "corruption": ("train --corrupt-train gausian_noise", "did you mean 'gaussian_noise'?"),
+    "corruption's severity": (
+        "train --corrupt-train p1 --severity 7",
+        "severity of 1 to 5 (0 changes nothing, 6 is ext",
+    ),
+    "corruption that changes nothing": ("train --corrupt-train p1 --severity 0", "got 0, which changes nothing"),
+    "corruption's family": ("train --corrupt-train p1 --family cifar10-c", "did you mean 'cifar-c'?"),
+    "corruption of colours": ("compare --corrupt-train saturate", "grey images, got saturate, which change colours"),
+    "corruption of nothing": ("train --corrupt-train ,", "expected at least one kind of corruption, got none"),
+    "frost": ("train --corrupt-train frost --frost OUT", "expected the photographs of frost"),
+    "attack": ("train --adversarial pdg10", "unknown attack 'pdg10'; did you mean 'pgd'?"),
+    "attack in grey levels": (
+        "train --adversarial pgd10:eps=8",
+        "got 8; for a change of 8 grey levels of 255 pass eps=8",
+    ),
+    "attack's setting": ("train --adversarial pgd10:epsilon=8/255", "unknown setting 'epsilon'; did you mean 'eps'?"),
+    "attack's setting malformed": ("train --adversarial pgd10:eps", "expected setting=value in 'pgd10:eps'"),
+    "attack to train under": ("train --adversarial autoattack", "expected fgsm or pgd to train under, such as pgd10"),
+    "attack to evaluate": ("compare --adversarial pgd10 --eval-attack pgd20:eps=8", "pass eps=8/255"),
+    "attacked images": (
+        "train --adversarial pgd2 --attack-images 0",
+        "expected at least 1 test image to attack, got 0",
+    ),
+    "score": ("score --scores el2n,gradn", "unknown difficulty score 'gradn'; did you mean 'grand'?"),
+    "no score": ("score --scores ,", "expected at least one score and one model, got 0 and 3"),
+    "score's networks": ("score --score-models 0", "expected at least one score and one model, got 1 and 0"),
+    "score's epochs": ("score --score-epochs 0", "expected at least 1 epoch before scoring, got 0"),
+    "score over one epoch": ("score --scores forgetting", "expected at least 2 epochs for forgetting"),
+    "score's format": ("score --format csv", "unknown format of scores 'csv'; known: npz, parquet"),
+    "score's corruption": ("score --corrupt-train spatter", "got spatter, which change colours"),
+    "score's share": ("score --keep 2", "expected keep in (0, 1], got 2.0"),
+    "corrupted kinds": ("corrupt --kinds fogg --to OUT/set", "did you mean 'fog'?"),
+    "corrupted colours": (
+        "corrupt --kinds fog,spatter,saturate --to OUT/set",
+        "got spatter, saturate, which change co",
+    ),
+    "corrupted severity": ("corrupt --kinds fog --severities 1,7 --to OUT/set", "got 7"),
+    "corrupted severities": (
+        "corrupt --severities high --to OUT/set",
+        "whole numbers with commas, such as 1,3,5, got 'high'",
+    ),
+    "corrupted severities in disorder": ("corrupt --kinds fog --severities 5,1 --to OUT/set", "rising, got (5, 1)"),
+    "no corrupted severity": ("corrupt --severities , --to OUT/set", "expected severities as whole numbers"),
+    "corrupted split": ("corrupt --split tset --to OUT/set", "unknown split 'tset'; did you mean 'test'?"),
+    "corrupted layout": ("corrupt --layout folder --to OUT/set", "did you mean 'folders'?"),
+    "corrupted family": ("corrupt --family imagenet --to OUT/set", "did you mean 'imagenet-c'?"),
+    "corrupted constants": ("corrupt --kinds fog --family imagenet-c --to OUT/set", "16 pixels or more"),
+    "corrupted seed": ("corrupt --seed -1 --to OUT/set", "expected a seed of 0 or more, got -1"),
+    "corrupted frost": ("corrupt --kinds frost --frost OUT --to OUT/set", "expected the photographs of frost"),
+    "corrupted folder": ("corrupt --kinds fog --to OUT", "expected an empty folder"),
+    "corrupted into a file": ("corrupt --kinds fog --to OUT/file", "OUT/file"),
+    "corrupted data": ("corrupt --data digit --to OUT/set", "did you mean 'digits'?"),
+    "corrupted threads": ("corrupt --threads 0 --to OUT/set", "expected at least 1 thread, got 0"),
     "hard's networks": ("train --hard el2n:0.5 --score-models 0", "at least 1 model"),
     "hard's epochs": ("train --hard el2n:0.5 --score-epochs 0", "at least 1 model and 1 epoch"),
     "hardest of none": ("train --hard el2n:0.0001 --score-models 1", "leaves none"),
@@ -182,7 +247,7 @@ def test_a_mistake_is_told_without_a_traceback(
     line, expected = MISTAKES[case]
     (tmp_path / "file").write_text("not a folder")
     words = line.replace("OUT", str(tmp_path)).split()
-    quick = {} if words[0] not in ("train", "compare") else {
+    quick = {} if words[0] not in ("train", "compare", "score") else {
         "--model": "mlp300", "--epochs": "1", "--device": "cpu", "--out": str(tmp_path / "runs"),
         **({"--method": "set"} if words[0] == "train" else {}),
     }  # fmt: skip

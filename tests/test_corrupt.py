@@ -163,6 +163,18 @@ def test_every_level_survives_the_way_through_fractions(monkeypatch):
     assert torch.equal(corrupt(levels.float() / 255, "same", 1), levels.float() / 255)
 
 
+@pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
+def test_half_precision_holds_every_level_to_be_read_again(half):
+    every = torch.arange(256, dtype=torch.uint8).repeat(4).view(1, 1, 32, 32)
+    fractions = (every.double() / 255).to(half)
+    assert not torch.equal(fractions.double() * 255, every.double())  # a level is no exact fraction there
+    assert torch.equal(apply.levels(fractions), every)
+    changed, expected = corrupt(fractions, "contrast", 1), corrupt(every, "contrast", 1)
+    assert changed.dtype == half
+    assert torch.equal(apply.levels(changed), expected)
+    assert torch.equal(changed, (expected.double() / 255).to(half))
+
+
 def test_results_are_clipped_and_truncated(monkeypatch):
     values = torch.tensor([-0.5, 0.999 / 255, 1 / 255, 99.9999 / 255, 1.7], dtype=torch.float64)
 
@@ -205,12 +217,13 @@ def test_the_family_follows_the_size():
 
 REFUSED = (
     ("unknown corruption 'gausian_noise'; did you mean 'gaussian_noise'", UnknownNameError, {"name": "gausian_noise"}),
-    ("expected a severity of 1 to 5 .* got 7", SettingError, {"severity": 7}),
+    (r"expected a severity of 1 to 5 \(0 changes nothing, 6 is extrapolated\), got 7", SettingError, {"severity": 7}),
     ("expected a severity of 1 to 5 .* got -1", SettingError, {"severity": -1}),
     ("expected a severity of 1 to 5 .* got 2.0", SettingError, {"severity": 2.0}),
     ("expected a severity of 1 to 5 .* got True", SettingError, {"severity": True}),
-    ("expected a whole number as seed, got None", SettingError, {"seed": None}),
-    ("expected a whole number as seed, got 0.5", SettingError, {"seed": 0.5}),
+    ("expected a whole number of 0 or more as seed, got None", SettingError, {"seed": None}),
+    ("expected a whole number of 0 or more as seed, got 0.5", SettingError, {"seed": 0.5}),
+    ("expected a whole number of 0 or more as seed, got -1", SettingError, {"seed": -1}),
     ("expected images of 32, 64 or 224 pixels.* got 28; .* family='cifar-c'", SettingError, {"size": 28}),
     ("expected images of 32, 64 or 224 pixels.* got 96; .* family='tinyimagenet-c'", SettingError, {"size": 96}),
     ("unknown family of corruption constants 'cifar'; did you mean 'cifar-c'", UnknownNameError, {"family": "cifar"}),
@@ -240,6 +253,7 @@ UNFIT = (
     (r"expected floats in \[0, 1\], got 0 to 255; .* divide levels by 255", torch.cat([BLACK, BLACK + 255])),
     (r"expected floats in \[0, 1\], got -2 to 0; corrupt before normalising", torch.cat([BLACK, BLACK - 2])),
     (r"expected floats in \[0, 1\], got nan to nan", BLACK / 0),
+    (r"expected images as a tensor, got ndarray; pass torch\.from_numpy\(images\)", BLACK.numpy()),
 )
 
 

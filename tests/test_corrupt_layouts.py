@@ -391,7 +391,7 @@ def test_settings_that_are_refused_before_anything_is_written(tmp_path):
         write_corrupted(images, labels, folder, ["gausian_noise"])
     with pytest.raises(SettingError, match=r"expected at least one kind of corruption and none twice, got none"):
         write_corrupted(images, labels, folder, [])
-    with pytest.raises(SettingError, match=r"expected severities out of 1 to 6, rising, got \(0, 1\)"):
+    with pytest.raises(SettingError, match=r"severities of 1 to 5 \(6 is extrapolated\), rising, got \(0, 1\)"):
         write_corrupted(images, labels, folder, KINDS, (0, 1))
     with pytest.raises(SettingError, match=r"expected a severity of 1 to 5"):
         write_corrupted(images, labels, folder, KINDS, (1, 7))
@@ -407,7 +407,7 @@ def test_settings_that_are_refused_before_anything_is_written(tmp_path):
         write_corrupted(images, labels, folder, KINDS, layout="folders", classes=["b", "a", "c"])
     with pytest.raises(SettingError, match=r"expected class names that can name folders, got '\.\./x'"):
         write_corrupted(images, labels, folder, KINDS, layout="folders", classes=["../x", "y", "z"])
-    with pytest.raises(SettingError, match=r"expected a whole number as seed, got None"):
+    with pytest.raises(SettingError, match=r"expected a whole number of 0 or more as seed, got None"):
         write_corrupted(images, labels, folder, KINDS, seed=None)
     with pytest.raises(
         DataError, match=r"expected as many labels as images, and some, got 12 images and labels \(11,\)"

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gossamer.core.errors import DataError, SettingError, UnknownNameError
+from gossamer.core.interval import wilson_interval
 from gossamer.corrupt import CORRUPTIONS, STANDARD, corrupt
 from gossamer.corrupt.layouts import read_corrupted
-from gossamer.corrupt.result import Robustness, interval
+from gossamer.corrupt.result import Robustness
 from gossamer.corrupt.robustness import robustness, robustness_of_set
 from gossamer.corrupt.written import write_corrupted
 from tests.reference import corrupt_robustness as twin
@@ -218,11 +219,58 @@ def test_a_result_is_its_own_baseline():
 
 @pytest.mark.parametrize(("share", "count"), [(0.0, 10), (1.0, 10), (0.3, 50)])
 def test_the_interval_is_where_the_score_test_does_not_reject(share, count):
-    low, high = interval(share, count)
+    low, high = wilson_interval(share, count)
     for end in (low, high):
         if 0 < end < 1:
             assert abs(share - end) / (end * (1 - end) / count) ** 0.5 == pytest.approx(1.959964, rel=1e-6)
     assert low <= share <= high
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_model_is_shown_images_of_its_own_type(kind):
+    (images, labels), seen = data(8), []
+
+    class Looks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.count = nn.Parameter(torch.zeros(1, dtype=torch.int64), requires_grad=False)
+            self.weight = nn.Parameter(torch.ones(4, dtype=kind))
+
+        def forward(self, shown):
+            seen.append(shown)
+            return shown.mean((1, 2, 3)).unsqueeze(1) * self.weight
+
+    robustness(Looks(), images, labels, kinds="contrast", severities=1, clean=False)
+    expected = corrupt(images, "contrast", 1).to(torch.promote_types(kind, torch.float32)) / 255
+    assert torch.equal(seen[0], expected.to(kind))
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64])
+def test_a_network_of_another_type_is_measured(kind):
+    (images, labels), model = data(), network()
+    expected = robustness(model, images, labels, kinds="fog", severities=1)
+    found = robustness(model.to(kind), images, labels, kinds="fog", severities=1)
+    assert found.accuracy == pytest.approx(expected.accuracy, abs=0.1)  # 3 of 30 images at a border
+
+
+def test_a_single_kind_and_severity_need_no_list(tmp_path):
+    (images, labels), model = data(), network()
+    one = robustness(model, images, labels, kinds="fog", severities=3)
+    assert one.accuracy == robustness(model, images, labels, kinds=["fog"], severities=[3]).accuracy
+    written = write_corrupted(images, labels, tmp_path / "set", "fog", 3)
+    assert robustness_of_set(model, written, kinds="fog", severities=3).mean == one.mean
+    with pytest.raises(SettingError, match=r"expected a severity of 1 to 5 \(0 changes nothing, .* got 7"):
+        robustness(model, images, labels, severities=7)
+
+
+def test_arrays_are_refused_with_the_way_out():
+    images, labels = data()
+    with pytest.raises(DataError, match=r"expected images as a tensor, got ndarray; pass torch\.from_numpy\(images\)"):
+        robustness(network(), images.permute(0, 2, 3, 1).numpy(), labels)
+    with pytest.raises(DataError, match=r"expected labels as a tensor, got ndarray; pass torch\.from_numpy\(labels\)"):
+        robustness(network(), images, labels.numpy())
+    with pytest.raises(SettingError, match=r"expected a whole number of 0 or more as seed, got -1"):
+        robustness(network(), images, labels, seed=-1)
 
 
 def test_the_documents_example_prints_what_it_promises(capsys, monkeypatch, tmp_path):

@@ -69,8 +69,12 @@ def test_the_three_kinds_that_p1_names_are_the_default():
 
 def test_what_cannot_be_is_refused():
     clean = images(3)
-    with pytest.raises(SettingError, match=r"expected a severity of 1 to 6, got 0, which changes nothing"):
+    with pytest.raises(
+        SettingError, match=r"expected a severity of 1 to 5 \(6 is extrapolated\), got 0, which changes nothing"
+    ):
         corrupt_training(clean, KINDS, 0)
+    with pytest.raises(SettingError, match=r"expected a whole number of 0 or more as seed, got -3"):
+        corrupt_training(clean, KINDS, seed=-3)
     with pytest.raises(SettingError, match=r"expected one kind with mixing='all', got 3; name the one"):
         corrupt_training(clean, KINDS, mixing="all")
     with pytest.raises(UnknownNameError, match=r"unknown mixing 'each'; .*known: all, per_image"):

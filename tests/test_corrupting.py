@@ -1,6 +1,7 @@
 """``gossamer corrupt``: a set that is read again, picture by picture what memory gives, and gone on with."""
 
 import json
+import os
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from rich.console import Console
 from typer.testing import CliRunner
 
-from gossamer.bench.corrupting import folder_names, write
+from gossamer.bench.corrupting import folder_names, forget_lock, naming, write
 from gossamer.bench.data.dataset import Dataset
 from gossamer.bench.difficulty import Corrupted
 from gossamer.cli import app
@@ -62,10 +64,10 @@ def test_again_nothing_is_written(tmp_path: Path) -> None:
 )
 def test_another_set_is_not_mixed_with_it(how: Corrupted, tmp_path: Path) -> None:
     written(tmp_path / "set")
-    before = {path: path.read_bytes() for path in (tmp_path / "set").glob("*")}
+    before = {path: path.read_bytes() for path in (tmp_path / "set").glob("[!.]*")}
     with pytest.raises(StateError, match=r"holds a set that was made in another way .* choose another folder"):
         written(tmp_path / "set", how=how)
-    assert {path: path.read_bytes() for path in (tmp_path / "set").glob("*")} == before
+    assert {path: path.read_bytes() for path in (tmp_path / "set").glob("[!.]*")} == before
 
 
 def test_frost_is_told_where_there_is_some(tmp_path: Path) -> None:
@@ -80,6 +82,37 @@ def test_classes_whose_names_fit_no_folder_are_numbered(classes: tuple[str, ...]
     written(tmp_path / "set", data, layout="folders", severities=(1,))
     assert sorted(path.name for path in (tmp_path / "set" / "pixelate" / "1").iterdir()) == list("0123456789")
     assert read_corrupted(tmp_path / "set").images("pixelate", 1)[1].tolist() == sorted(data.test_labels.tolist())
+
+
+@pytest.mark.parametrize("layout", ["cifar-c", "folders"])
+def test_a_finished_set_has_no_lock_in_it(layout: str, tmp_path: Path) -> None:
+    for _ in range(2):  # written, and found finished
+        written(tmp_path / "set", layout=layout)
+        assert not list((tmp_path / "set").rglob(".*"))
+
+
+def test_a_lock_that_another_process_holds_is_left(tmp_path: Path) -> None:
+    with FileLock(tmp_path / ".lock"):
+        forget_lock(tmp_path)
+        assert (tmp_path / ".lock").exists()
+    forget_lock(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_told_with_the_file_that_was_written(tmp_path: Path) -> None:
+    for place, name in enumerate(("labels.npy", "fog.npy.part")):
+        (tmp_path / name).write_bytes(b"")
+        os.utime(tmp_path / name, (place, place))
+    (tmp_path / ".lock").write_bytes(b"")
+    with pytest.raises(OSError, match="No space left on device") as told, naming(tmp_path):
+        raise OSError(28, "No space left on device")
+    assert (told.value.errno, told.value.filename) == (28, str(tmp_path / "fog.npy.part"))
+    with pytest.raises(OSError, match="denied") as told, naming(tmp_path):
+        raise OSError(13, "denied", "another")
+    assert told.value.filename == "another"
+    with pytest.raises(OSError, match="full") as told, naming(tmp_path / "nowhere"):
+        raise OSError(28, "full")
+    assert told.value.filename == str(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a\\b"])
@@ -97,7 +130,7 @@ def test_refusals(tmp_path: Path) -> None:
     words = r"work on grey images, got spatter, saturate, which change colours; name the others with --kinds"
     with pytest.raises(SettingError, match=words):
         written(tmp_path / "set", how=Corrupted(kinds=("fog", "spatter", "saturate")))
-    with pytest.raises(SettingError, match=r"expected severities out of 1 to 6, rising, got \(5, 1\)"):
+    with pytest.raises(SettingError, match=r"severities of 1 to 5 \(6 is extrapolated\), rising, got \(5, 1\)"):
         written(tmp_path / "set", severities=(5, 1))
     assert not (tmp_path / "set").exists()
 

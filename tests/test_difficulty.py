@@ -37,8 +37,11 @@ def test_all_of_it_may_be_kept_and_dropped() -> None:
 def test_kinds_have_names_for_many() -> None:
     assert kinds("p1") == P1_KINDS == ("gaussian_noise", "impulse_noise", "defocus_blur")
     assert kinds("standard") == STANDARD
-    assert kinds("common") == kinds("all") == (*STANDARD, *(k for k, v in CORRUPTIONS.items() if v.group == "extra"))
+    assert kinds("all") == (*STANDARD, *(k for k, v in CORRUPTIONS.items() if v.group == "extra"))
     assert [len(kinds(word)) for word in ("standard", "all", "bar", "all,bar")] == [15, 19, 10, 29]
+    grey = kinds("all,bar", channels=1)  # a word leaves out what does not fit, a name is taken at its word
+    assert set(kinds("all,bar")) - set(grey) == {"spatter", "saturate", "plasma_noise"}
+    assert kinds("saturate", channels=1) == ("saturate",)
 
 
 def test_kinds_are_each_there_once_in_the_order_of_the_words() -> None:
@@ -89,12 +92,18 @@ def test_frost_is_told_where_there_is_some() -> None:
 
 def test_the_attacks_are_p1s() -> None:
     how = Adversarial()
-    train, evaluate = training_attack(str(how.train)), evaluation_attack(how.evaluate)
+    train, evaluate = training_attack(str(how.train)), evaluation_attack(how.tested)
     assert train.step_sizes() == P1_TRAIN.step_sizes()  # type: ignore[union-attr]  # a PGD
     assert evaluate.step_sizes() == P1_EVALUATE.step_sizes()  # type: ignore[attr-defined]  # a PGD
     for own, paper in ((train, P1_TRAIN), (evaluate, P1_EVALUATE)):
         for name in ("eps", "norm", "steps", "random_start", "restarts", "loss", "batch_norm"):
             assert getattr(own, name) == getattr(paper, name)
+
+
+def test_by_default_it_is_tested_within_the_radius_it_is_trained_for() -> None:
+    assert Adversarial(train="fgsm").tested == Adversarial(train=None).tested == "pgd20"
+    assert Adversarial(train="pgd3: eps=4/255 ,step=0.01, norm=l2,restarts=2").tested == "pgd20:eps=4/255,norm=l2"
+    assert Adversarial(train="pgd3:eps=4/255", evaluate="fgsm").tested == "fgsm"
 
 
 @pytest.mark.parametrize("mode", ["eval", "train_counted"])

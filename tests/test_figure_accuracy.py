@@ -54,6 +54,28 @@ def test_files_are_a_png_and_an_svg_with_every_method_in_words(tmp_path: Path) -
     assert "mean ± standard deviation over 3 seeds" in words
 
 
+def test_every_measure_has_a_panel_with_its_own_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    more = {"clean_accuracy": 0.97, "clean_accuracy_std": 0.02}
+    accuracy(
+        [{**row, **more} for row in rows()], LONG, tmp_path / "a", {"": "under attack", "clean_": "clean accuracy"}
+    )
+    figure = figures[0]
+    figure.draw_without_rendering()
+    hard, clean = figure.axes
+    assert (hard.get_ylabel(), clean.get_ylabel()) == ("under attack (%)", "clean accuracy (%)")
+    assert {float(y) for line in clean.containers for y in line.lines[0].get_ydata()} == {97.0}
+    assert len({float(y) for line in hard.containers for y in line.lines[0].get_ydata()}) > 10
+    assert [text.get_text() for text in figure.legends[0].texts] == ["dense ± std", *METHODS]
+    for axes in (hard, clean):
+        assert len(axes.containers) == len(METHODS)
+        assert axes.get_tightbbox().x1 <= figure.legends[0].get_window_extent().x0
+    assert hard.get_tightbbox().x1 <= clean.get_tightbbox().x0
+    assert figure._suptitle.get_window_extent().x1 <= figure.bbox.x1
+    assert "each panel has its own scale" in figure._suptitle.get_text()
+
+
 def test_one_seed_is_called_one_seed(tmp_path: Path) -> None:
     one = [{**row, "accuracy_std": None} for row in rows(seeds=1)]
     _, svg = accuracy(one, "Digits", tmp_path / "accuracy")
@@ -73,7 +95,20 @@ def test_more_methods_than_colours_are_still_told_apart(tmp_path: Path, monkeypa
     monkeypatch.setattr(Axes, "errorbar", watched)
     accuracy(rows(), "Digits", tmp_path / "accuracy")
     assert len(METHODS) > len(COLOURS)
-    assert len(set(looks)) == len(METHODS)
+    assert len(set(looks)) == len({look[:2] for look in looks}) == len(METHODS)  # without their dashes too
+
+
+@pytest.mark.parametrize(("sparsities", "joined"), [((0.9,), False), ((0.5, 0.9), False), ((0.5, 0.8, 0.9), True)])
+def test_fewer_than_three_sparsities_are_not_joined_by_lines(
+    sparsities: tuple[float, ...], joined: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    figures: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: figures.append(figure))
+    sparse = [{**rows()[1], "method": name, "asked_sparsity": each} for name in "ab" for each in sparsities]
+    accuracy([rows()[0], *sparse], "Digits", tmp_path / "accuracy")
+    lines = [container.lines[0] for container in figures[0].axes[0].containers]
+    assert [line.get_linestyle() for line in lines] == (["-", "-"] if joined else ["None", "None"])
+    assert [line.get_marker() for line in lines] == ["o", "s"]
 
 
 @pytest.mark.parametrize("title", ["price $ of $x^", "a_b {c} \\frac", "ümläut"])

@@ -95,6 +95,22 @@ def test_every_word_stays_inside(rows: int, columns: int, tmp_path: Path, monkey
     assert all(text.get_window_extent().y1 <= title_end + 1 for text in axes.get_xticklabels())
 
 
+def test_the_columns_have_a_name_below_the_title(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    figure = figure_of(monkeypatch, VALUES, ROWS, COLUMNS, "A title\nof two lines", tmp_path / "grid", axis="severity")
+    label = figure.axes[0].xaxis.label
+    assert label.get_text() == "severity"
+    place = label.get_window_extent()
+    assert place.y1 <= figure._suptitle.get_window_extent().y0 + 1
+    assert place.y0 >= max(text.get_window_extent().y1 for text in figure.axes[0].get_xticklabels()) - 1
+
+
+def test_rows_and_columns_have_the_same_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["EL2N", "last-layer GraNd"]
+    axes = figure_of(monkeypatch, [[1.0, 0.5], [0.5, 1.0]], names, names, "t", tmp_path / "grid").axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == names
+    assert [text.get_text().replace("\n", " ") for text in axes.get_xticklabels()] == names
+
+
 def test_a_form_of_ones_own(tmp_path: Path) -> None:
     _, svg = grid([[0.123, -1.0]], ["row"], ["a", "b"], "title", tmp_path / "grid", form="+.2f")
     assert "+0.12" in svg.read_text()

@@ -121,6 +121,28 @@ def test_every_word_stays_inside_and_titles_above_the_images(
     assert own.get_window_extent().x1 <= first.x0
 
 
+def test_marked_images_have_a_frame_and_bold_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, line = rows(4, 1)[0], rows(4, 1)[0]
+    marked = Row(line.label, line.images, line.words, [False, True, False, True])
+    axes = figure_of(monkeypatch, [plain, marked], "title", tmp_path / "sheet").axes[0]
+    extents = [image.get_extent() for image in axes.images[4:]]
+    frames = [(patch.get_x(), patch.get_y()) for patch in axes.patches]
+    assert frames == [(extents[place][0], extents[place][3]) for place in (1, 3)]
+    weights = [text.get_fontweight() for text in axes.texts if "," in text.get_text()]
+    assert weights == ["normal"] * 5 + ["bold", "normal", "bold"]
+
+
+def test_long_words_are_broken_and_the_next_row_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = rows(2, 1)[0]
+    long = Row("long", one.images, ["single frequency greyscale", "aquarium_fish → aquarium_fish"])
+    axes = figure_of(monkeypatch, [long, one], "title", tmp_path / "sheet").axes[0]
+    words = [text for text in axes.texts if "\n" in text.get_text()]
+    assert [word.get_text() for word in words] == ["single frequency\ngreyscale", "aquarium_fish →\naquarium_fish"]
+    below = axes.images[2].get_window_extent().y1
+    assert all(word.get_window_extent().y0 >= below for word in words)
+    assert words[0].get_window_extent().x1 < words[1].get_window_extent().x0
+
+
 def test_shorter_rows_leave_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = [rows(4)[0], Row("one", rows(1)[0].images, ["x"]), Row("none", [], [])]
     axes = figure_of(monkeypatch, short, "title", tmp_path / "sheet").axes[0]

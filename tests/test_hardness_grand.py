@@ -327,3 +327,21 @@ def test_grand_refuses_a_network_that_has_diverged():
         network[4].weight[0, 0] = math.nan
     with pytest.raises(DataError, match="6 samples have gradients that are not finite; the model has diverged"):
         grand(network, *data(network))
+
+
+@pytest.mark.parametrize(
+    ("kind", "advice"),
+    [
+        (torch.uint8, r"pass images\.to\(torch\.float32\) / 255, normalised as in its training"),
+        (torch.float64, r"pass images\.to\(torch\.float32\), normalised as in its training"),
+    ],
+)
+def test_images_of_another_type_than_the_weights(kind, advice):
+    model, images = nn.Sequential(nn.Flatten(), nn.Linear(4, 2)), torch.ones(3, 1, 2, 2, dtype=kind)
+    with pytest.raises(DataError, match=rf"of torch\.float32, does not take images of {kind} \(.*\); {advice}"):
+        grand(model, images, torch.tensor([0, 1, 0]))
+
+
+def test_what_a_model_raises_by_itself_is_left_alone():
+    with pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
+        grand(nn.Linear(4, 2), torch.ones(3, 5), torch.tensor([0, 1, 0]))

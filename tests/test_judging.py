@@ -1,6 +1,8 @@
 """``gossamer evaluate``: every number is the library's, kept when found, and never another network's."""
 
+import csv
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
@@ -14,12 +16,12 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from gossamer.attack import FGSM, PGD, paired, robust_accuracy
-from gossamer.bench import judging
+from gossamer.bench import findings
 from gossamer.bench.data.dataset import Dataset
 from gossamer.bench.difficulty import Corrupted
 from gossamer.bench.judging import judge
 from gossamer.bench.models import build
-from gossamer.bench.on_disk import corrupted_set, identity
+from gossamer.bench.on_disk import corrupted_set, fingerprint, identity
 from gossamer.bench.subject import Subject
 from gossamer.bench.trial import Record, Trial
 from gossamer.core.errors import DataError, MissingError, SettingError, UnknownNameError
@@ -103,11 +105,97 @@ def test_every_accuracy_is_that_of_images_corrupted_one_by_one(tmp_path: Path) -
         (line,) = [line for line in printed.splitlines() if f" {kind} " in line]
         assert line.split() == [kind, *(f"{100 * value:.2f}" for value in (*own, means[-1]))]
     assert f"mean of 3 kinds (3 standard) {sum(means) / 3:.2%}" in printed
-    assert f"clean {kept['clean']:.2%}" in printed
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "net0.evaluation.json", "net0-corruptions.png", "net0-corruptions.svg"
-    }  # fmt: skip
+    (row,) = [row for row in table(tmp_path, "net0-corruptions-*.csv") if row["kind"] == "clean"]
+    low, high = (100 * float(row[name]) for name in ("low", "high"))
+    assert f"over 40 images, corrupted in memory, constants of cifar-c, seed 2; clean {kept['clean']:.2%}" in printed
+    assert f"clean {kept['clean']:.2%} [{low:.2f}, {high:.2f}]" in printed
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names[0] == "net0.evaluation.json" or names[-1] == "net0.evaluation.json"
+    stems = {name.split(".")[0] for name in names} - {"net0"}
+    assert len(stems) == 1
+    assert re.fullmatch("net0-corruptions-[0-9a-f]{8}", *stems)
+    assert len(names) == 4  # the record, and a figure twice and a table
     assert all(str(path) in printed for path in tmp_path.iterdir())
+
+
+def table(folder: Path, pattern: str) -> list[dict[str, str]]:
+    (file,) = folder.glob(pattern)
+    with file.open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_every_number_is_in_a_table_with_its_interval(tmp_path: Path) -> None:
+    subject, other, data = made(tmp_path, 3), made(tmp_path, 0), digits()
+    judged(subject, Trial(corrupted=HOW, severities=(1, 5), attacks=("fgsm", "pgd2")), other)
+    settings: dict[str, Any] = {"kinds": KINDS, "severities": (1, 5), "seed": 2, "family": "cifar-c"}
+    base = robustness(other.model, data.test_images, data.test_labels, **settings)
+    told = robustness(subject.model, data.test_images, data.test_labels, baseline=base, **settings)
+    found = table(tmp_path, "net3-corruptions-*.csv")
+    assert list(found[0]) == ["kind", "group", "severity", "accuracy", "low", "high", "gain"]
+    assert [[row["kind"], int(row["severity"])] for row in found] == [
+        [row["kind"], row["severity"]] for row in told.rows()
+    ]
+    for row, expected in zip(found, told.rows(), strict=True):
+        for name in ("accuracy", "low", "high", "gain"):
+            assert row[name] == ("" if expected[name] is None else str(expected[name]))
+    attacks = table(tmp_path, "net3-attacks-*.csv")
+    assert [row["attack"] for row in attacks] == ["fgsm", "pgd2"]
+    for row, attack in zip(attacks, (FGSM(), PGD(steps=2)), strict=True):
+        both = [robust_accuracy(each.model, data.test_images, data.test_labels, attack) for each in (subject, other)]
+        share, pair = both[0].robust, paired(both[0].robust_right, both[1].robust_right)
+        assert [row["robust"], row["robust_low"], row["robust_high"]] == [
+            str(number) for number in (share.value, share.low, share.high)
+        ]  # fmt: skip
+        assert (row["images"], row["seed"]) == ("40", "0")
+        assert [row["difference"], row["mcnemar_p"]] == [str(pair.difference), str(pair.p_value)]
+
+
+def test_another_trial_overwrites_no_file_and_the_same_one_writes_the_same(tmp_path: Path) -> None:
+    subject, fog = made(tmp_path), Corrupted(kinds=("fog",))
+    trials = [
+        Trial(corrupted=fog, severities=(1,)), Trial(corrupted=fog, severities=(2,)),
+        Trial(corrupted=replace(fog, seed=1), severities=(1,)), Trial(corrupted=HOW, severities=(1,)),
+        Trial(attacks=("fgsm",)), Trial(attacks=("fgsm",), images=5), Trial(attacks=("pgd2",), seed=1),
+        Trial(attacks=("pgd2",)),
+    ]  # fmt: skip
+    for trial in trials:
+        judged(subject, trial)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(before) == 1 + 4 * 3 + 4
+    judged(subject, trials[0], made(tmp_path, 1))
+    assert len(list(tmp_path.glob("net0-corruptions-*.csv"))) == 5
+    for trial in trials:
+        judged(subject, trial)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name in before} == before
+
+
+def test_the_figure_has_means_a_scale_for_all_networks_and_its_provenance(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(findings, "grid", lambda *given, **named: drawn.append((given, named)) or [])
+    subject, data = made(tmp_path), digits()
+    judged(subject, Trial(corrupted=HOW, severities=(1, 5)))
+    (((values, kinds, columns, title, _), named),) = drawn
+    told = robustness(
+        subject.model, data.test_images, data.test_labels, kinds=KINDS, severities=(1, 5), seed=2, family="cifar-c"
+    )
+    assert (kinds, columns) == (KINDS, ["1", "5", "mean"])
+    assert named == {"axis": "severity", "low": 0.0, "high": 100.0}
+    for kind, line in zip(KINDS, values, strict=True):
+        assert line == [100 * told.accuracy[kind, 1], 100 * told.accuracy[kind, 5], 100 * told.by_kind[kind]]
+    for word in ("Digits, net 0", "40 images", "constants of cifar-c", "seed 2", f"clean {told.clean:.2%}",
+                 f"mean of 3 kinds (3 standard) {told.mean:.2%}"):  # fmt: skip
+        assert word in title
+
+
+def test_the_seed_reaches_the_attack(tmp_path: Path) -> None:
+    subject, data = made(tmp_path), digits()
+    for seed in (0, 7):
+        judged(subject, Trial(attacks=("pgd3:eps=0.1",), seed=seed))
+        told = robust_accuracy(subject.model, data.test_images, data.test_labels, PGD(eps=0.1, steps=3), seed=seed)
+        kept = found(subject)[f"{PGD(eps=0.1, steps=3)!r} on 40, seed {seed}"]
+        assert torch.equal(findings.right(kept, "robust_right"), told.robust_right)
 
 
 def test_by_default_all_published_severities(tmp_path: Path, counted: list[str]) -> None:
@@ -155,7 +243,7 @@ def test_robust_accuracy_is_the_librarys(images: int | None, tmp_path: Path) -> 
     printed = judged(subject, Trial(attacks=tuple(ATTACK), images=images))
     for text, attack in ATTACK.items():
         told = robust_accuracy(subject.model, data.test_images[:images], data.test_labels[:images], attack)
-        kept = found(subject)[f"{attack!r} on {images or 40}"]
+        kept = found(subject)[f"{attack!r} on {images or 40}, seed 0"]
         for name, share in (("clean", told.clean), ("robust", told.robust)):
             assert kept[name] == [share.value, share.low, share.high]
             cell = f"{100 * share.value:.2f} [{100 * share.low:.2f}, {100 * share.high:.2f}]"
@@ -163,7 +251,7 @@ def test_robust_accuracy_is_the_librarys(images: int | None, tmp_path: Path) -> 
         assert kept["warnings"] == list(told.warnings)
         for warning in told.warnings:
             assert f"Beware, {text}: {warning}" in " ".join(printed.split())
-        bits = judging._right(kept, "robust_right")
+        bits = findings.right(kept, "robust_right")
         assert torch.equal(bits, told.robust_right)
 
 
@@ -271,6 +359,66 @@ def test_a_set_of_other_images_is_refused(tmp_path: Path) -> None:
     write_corrupted(data.test_images, odd, tmp_path / "eleven", ("fog",), (1,), family="cifar-c")
     with pytest.raises(DataError, match=r"got 40 images in 11 classes instead of 10; the set is of another split"):
         judged(made(tmp_path), Trial(folder=tmp_path / "eleven"))
+
+
+@pytest.mark.parametrize("source", ["own", "foreign"])
+def test_permuted_labels_are_refused_though_every_class_has_as_many(source: str, tmp_path: Path) -> None:
+    data, folder = digits(), tmp_path / "set"
+    write_corrupted(data.test_images, data.test_labels, folder, ("fog",), (1, 2), family="cifar-c")
+    judged(made(tmp_path), Trial(folder=folder))
+    wrong = data.test_labels.flip(0)
+    count = int((wrong != data.test_labels).sum())
+    assert count > 20
+    np.save(folder / "labels.npy", np.tile(wrong.numpy(), 2))
+    if source == "foreign":
+        (folder / "set.json").unlink()
+        np.save(folder / "labels.npy", np.tile(wrong.numpy(), 1))
+    words = (
+        rf"labels.npy: expected the labels of the test images of Digits, in their order, but {count} of 40 differ; t"
+    )
+    with pytest.raises(DataError, match=words):
+        judged(made(tmp_path), Trial(folder=folder))
+
+
+@pytest.mark.parametrize("layout", ["cifar-c", "folders"])
+def test_a_set_of_other_images_with_the_same_labels_is_refused(layout: str, tmp_path: Path) -> None:
+    data, folder = digits(), tmp_path / "set"
+    other = data.test_images.flip(-1)
+    words: dict[str, Any] = {"family": "cifar-c", "layout": layout, "classes": data.classes}
+    write_corrupted(other, data.test_labels, folder, ("fog",), (1,), **words)
+    with pytest.raises(DataError, match=r"but its set.json says that it was made of other images or labels; write it"):
+        judged(made(tmp_path), Trial(folder=folder))
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32])
+def test_the_fingerprint_is_the_sets_own(kind: torch.dtype, tmp_path: Path) -> None:
+    data = digits()
+    made_of = data.test_images if kind == torch.uint8 else data.test_images.float() / 255
+    write_corrupted(made_of, data.test_labels, tmp_path / "set", ("fog",), (1,), family="cifar-c")
+    said = json.loads((tmp_path / "set" / "set.json").read_text())["sha256"]
+    assert fingerprint(made_of, data.test_labels) == fingerprint(data.test_images, data.test_labels) == said
+
+
+@pytest.mark.parametrize("layout", ["cifar-c", "folders"])
+def test_a_file_that_is_replaced_in_a_set_makes_its_numbers_stale(
+    layout: str, tmp_path: Path, counted: list[str]
+) -> None:
+    data, folder = digits(), tmp_path / "set"
+    words: dict[str, Any] = {"family": "cifar-c", "layout": layout, "classes": data.classes}
+    write_corrupted(data.test_images, data.test_labels, folder, ("fog",), (1,), **words)
+    (folder / ".hidden").write_bytes(b"")
+    judged(made(tmp_path), Trial(folder=folder))
+    judged(made(tmp_path), Trial(folder=folder))
+    (folder / ".hidden").unlink()
+    write_corrupted(data.test_images, data.test_labels, folder, ("fog",), (1,), **words)  # touches nothing but labels
+    judged(made(tmp_path), Trial(folder=folder))
+    assert counted == ["clean", "fog|1"]
+    file = next(path for path in sorted(folder.rglob("*")) if path.suffix in (".png", ".npy"))
+    content = file.read_bytes()
+    file.unlink()
+    file.write_bytes(content)
+    judged(made(tmp_path), Trial(folder=folder))
+    assert counted == ["clean", "fog|1", "fog|1"]
 
 
 def test_a_set_whose_labels_and_images_do_not_match_is_refused(tmp_path: Path) -> None:

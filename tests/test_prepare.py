@@ -1,5 +1,6 @@
 """The images that a run sees: corrupted, a random share, the hardest, in this order and the same for all runs."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from gossamer.bench.adversarial import Adversarial
 from gossamer.bench.data.dataset import Dataset
 from gossamer.bench.difficulty import Corrupted, Hard
 from gossamer.bench.evaluate import evaluate
@@ -83,7 +85,7 @@ def test_the_share_is_the_one_that_p1s_code_draws(keep: float, tmp_path: Path) -
     assert found.bench.chosen is not None
     assert found.bench.chosen.tolist() == drawn.tolist()
     assert torch.equal(found.bench.train.images, digits().train_images[torch.from_numpy(drawn)])
-    assert found.words == f"a random {keep:.3g} of the training set, {len(drawn)} images"
+    assert found.words == f"a random {100 * keep:g} % of the training set, {len(drawn)} images"
     assert len(found.bench.test) == 40
 
 
@@ -116,10 +118,20 @@ def test_the_hardest_are_chosen_out_of_the_share_by_networks_that_saw_only_it(tm
     assert torch.equal(found.bench.train.images, whole.train_images[kept])
     assert found.words == (
         "train and test images corrupted by gaussian_noise, impulse_noise at severity 3 (cifar-c, one of them each "
-        "image); a random 0.6 of the training set, 57 images; 28 of 57 training images, the hardest over all classes "
-        "by EL2N after 1 of 2 epochs, mean of 1 networks"
+        "image); a random 60 % of the training set, 57 images; 28 of 57 training images, the hardest over all classes "
+        "by EL2N after 1 of 2 epochs, mean of 1 network"
     )
     assert run(each, found.bench)["train_images"] == 28
+
+
+def test_networks_are_asked_that_saw_no_attack(tmp_path: Path) -> None:
+    attacked = spec("rigl", hard=HARD, adversarial=Adversarial(train="fgsm", evaluate="fgsm"))
+    plain = [choose(each, bench(tmp_path)) for each in (attacked, replace(attacked, adversarial=None))]
+    assert plain[0] is not None
+    assert plain[1] is not None
+    assert plain[0].scored.runs == plain[1].scored.runs
+    (folder,) = tmp_path.glob("digits-*")
+    assert json.loads((folder / "spec.json").read_text())["adversarial"] is None
 
 
 def test_the_very_hardest_are_left_out(tmp_path: Path) -> None:
@@ -127,7 +139,7 @@ def test_the_very_hardest_are_left_out(tmp_path: Path) -> None:
     assert found is not None
     order = torch.argsort(found.scored.mean, descending=True, stable=True)
     assert found.indices.tolist() == sorted(order[24:72].tolist())
-    assert found.provenance.endswith("mean of 1 networks, the very hardest 0.25 left out")
+    assert found.provenance.endswith("mean of 1 network, the very hardest 0.25 left out")
 
 
 @pytest.mark.parametrize(

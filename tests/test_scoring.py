@@ -249,6 +249,33 @@ def test_agreement_is_spearmans(command: Any) -> None:
     assert (folder / "agreement.png").exists()
 
 
+def test_sheets_say_of_which_epochs_the_scores_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr("gossamer.bench.scoring.hard_sheet", lambda *given: titles.append(given[2]) or [])
+    scored(tmp_path / "runs", ["el2n", "forgetting"])
+    first = "Digits, mlp300, 3 epochs; all 96 training images; 2 networks\nunder each image: "
+    assert titles == [
+        f"{first}EL2N after 1 of 3 epochs, {SCORES['el2n'].about}",
+        f"{first}forgetting over 3 of 3 epochs, {SCORES['forgetting'].about}",
+    ]
+
+
+@pytest.mark.parametrize(("sign", "low"), [(1, 0.0), (-1, -1.0)])
+def test_agreement_is_drawn_on_one_scale_with_one_set_of_names(
+    sign: int, low: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr("gossamer.bench.scoring.hard_sheet", lambda *_: [])
+    monkeypatch.setattr("gossamer.bench.scoring.grid", lambda *given, **named: drawn.append((given, named)) or [])
+    other = replace(SCORES["margin"], function=lambda *given: sign * SCORES["el2n"].function(*given))
+    monkeypatch.setitem(SCORES, "margin", other)
+    scored(tmp_path / "runs", ["el2n", "margin"])
+    (((values, rows, columns, *_), named),) = drawn
+    assert rows == columns == ["EL2N", "margin"]
+    assert named == {"low": low, "high": 1.0, "form": ".2f"}
+    assert values[0][1] == pytest.approx(sign)
+
+
 def test_all_that_is_written_is_named(command: Any) -> None:
     folder, printed, _ = command
     names = {path.name for path in folder.iterdir()}
@@ -288,7 +315,7 @@ def test_indices_are_those_of_the_data_set_as_it_was_loaded(tmp_path: Path) -> N
         assert file["index"].tolist() == drawn.tolist()
         assert file["label"].tolist() == LABELS[drawn].tolist()
     title = json.loads((folder / "provenance.json").read_text())["title"]
-    assert "a random 0.5 of the training set, 48 images" in title
+    assert "a random 50 % of the training set, 48 images" in title
     assert "at severity 2" in title
     assert title in " ".join(printed.split())
 

@@ -14,12 +14,15 @@ from gossamer.bench.data import seeded
 from gossamer.bench.data.dataset import Dataset
 from gossamer.bench.difficulty import Corrupted, Hard
 from gossamer.bench.place import Bench
-from gossamer.bench.prepare import Prepared, prepare
+from gossamer.bench.prepare import Prepared, corrupted, prepare
 from gossamer.bench.run import run
 from gossamer.bench.score import Scored, trained
-from gossamer.bench.sheets import attacked_sheet, corrupted_sheet, first_of_each, hard_sheet, picture, sheets
+from gossamer.bench.sheets import attacked_sheet, corrupted_sheet, hard_sheet, kept, kinds_of, sheets
+from gossamer.bench.shown import first_of_each, name_of, picture, short
 from gossamer.bench.spec import RunSpec
+from gossamer.corrupt import corrupt
 from gossamer.figure.sheet import Row
+from gossamer.hardness import SCORES, hardest
 from tests.workbench import bench, digits, spec
 
 Drawn = list[tuple[list[Row], str, Path, tuple[str, ...]]]
@@ -51,7 +54,8 @@ def test_the_easiest_stand_left_and_the_hardest_right(drawn: Drawn) -> None:
     for label, row in enumerate(rows):
         own = sorted((float(values[n]), n) for n in range(96) if int(digits().train_labels[n]) == label)
         expected = [*own[:5], *own[-5:]]
-        assert row.words == [f"{value:.3g}" for value, _ in expected]
+        assert row.words == [short(value) for value, _ in expected]
+        assert not any(row.marked)
         for image, (_, number) in zip(row.images, expected, strict=True):
             assert (image == digits().train_images[number, 0].numpy()).all()
 
@@ -61,7 +65,46 @@ def test_samples_never_learned_are_the_hardest(drawn: Drawn) -> None:
     values[40] = torch.inf
     hard_sheet(bench(Path("unused")), scored(values), "title", Path("stem"))
     words = drawn[0][0][int(digits().train_labels[40])].words
-    assert (words[-1], words[0]) == ("inf", "0")
+    assert (words[-1], words[0]) == ("∞", "0")
+
+
+@pytest.mark.parametrize(
+    ("score", "told"),
+    [(0.0, "0"), (1.0, "1.0"), (1.2345, "1.2"), (0.0123, "0.012"), (0.001, "0.0010"), (0.00099, "<0.001"),
+     (-0.5, "-0.50"), (-1e-9, ">-0.001"), (123.4, "123"), (99.6, "100"), (-310.2, "-310"), (float("inf"), "∞")],
+)  # fmt: skip
+def test_numbers_under_images_have_one_form(score: float, told: str) -> None:
+    assert short(score) == told
+
+
+def test_scores_have_the_names_of_their_papers() -> None:
+    assert [name_of(each) for each in ("el2n", "grand", "forgetting")] == ["EL2N", "GraNd", "forgetting"]
+    assert all("_" not in name_of(each) for each in SCORES)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_ties_that_decide_what_is_shown_are_told(tied: bool, drawn: Drawn) -> None:
+    values = torch.rand(96, generator=seeded(1), dtype=torch.float64)
+    if tied:
+        values[digits().train_labels == 3] = 0.25
+    hard_sheet(bench(Path("unused")), scored(values), "title", Path("stem"))
+    assert drawn[0][1] == ("title; equal scores in the order of the data set" if tied else "title")
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.5])
+def test_the_images_that_are_trained_on_are_framed(keep: float, drawn: Drawn, tmp_path: Path) -> None:
+    each = spec("dense", hard=Hard(models=1, epochs=1, keep=0.5), keep=keep)
+    ready = prepare(each, bench(tmp_path))
+    assert ready.scored is not None
+    mine = hardest(ready.scored.mean, 0.5).tolist()
+    assert kept(ready).nonzero().flatten().tolist() == mine
+    sheets(ready, each, "title", tmp_path)
+    rows, title, _, _ = drawn[0]
+    assert title.endswith(f"; framed: the {len(mine)} that are trained on")
+    for label, row in enumerate(rows):
+        own = (ready.pool.train.labels == label).nonzero().flatten()
+        order = own[torch.argsort(ready.scored.mean[own], stable=True)].tolist()
+        assert row.marked == [index in mine for index in (*order[:5], *order[-5:])]
 
 
 def many(classes: int) -> Dataset:
@@ -86,15 +129,27 @@ def test_a_sheet_of_many_classes_says_which_it_shows(classes: int, more: str, dr
 def test_test_images_stand_above_their_corruptions(drawn: Drawn, tmp_path: Path) -> None:
     how = Corrupted(kinds=("impulse_noise",), severity=5)
     place = prepare(spec(corrupted=how), bench(tmp_path)).bench
-    corrupted_sheet(place, "title", Path("stem"))
+    corrupted_sheet(place, how, "title", Path("stem"))
     ((clean, changed), _, _, _) = drawn[0]
     assert (clean.label, changed.label) == ("clean", "corrupted")
     firsts = [digits().test_labels.tolist().index(label) for label in range(10)]
-    assert clean.words == changed.words == list("0123456789")
+    assert clean.words == list("0123456789")
+    assert changed.words == ["impulse noise"] * 10
     for number, one, other in zip(firsts, clean.images, changed.images, strict=True):
         assert (one == digits().test_images[number, 0].numpy()).all()
         assert (other == place.data.test_images[number, 0].numpy()).all()
         assert (one != other).any()
+
+
+def test_every_image_has_the_kind_that_it_was_corrupted_by() -> None:
+    how, data = Corrupted(kinds=("brightness", "contrast", "pixelate"), severity=4, seed=3), digits()
+    changed = corrupted(data, how, "cifar-c").test_images
+    seen = kinds_of(data, how, range(40))
+    assert set(seen) == set(how.kinds)
+    for place, kind in enumerate(seen):
+        one = corrupt(data.test_images[place : place + 1], kind, 4, family="cifar-c")
+        assert torch.equal(one[0], changed[place])
+    assert kinds_of(data, how, [7, 2]) == [seen[7], seen[2]]
 
 
 def adversarial(out: Path) -> tuple[RunSpec, Bench]:
@@ -112,7 +167,12 @@ def test_an_attack_is_shown_with_the_answers_it_gets(drawn: Drawn, tmp_path: Pat
     firsts = torch.tensor([digits().test_labels.tolist().index(label) for label in range(10)])
     inputs = digits().test_images[firsts].float() / 255
     with torch.no_grad():
-        assert clean.words == [str(int(n)) for n in model(inputs).argmax(1)]
+        answers = model(inputs).argmax(1).tolist()
+    assert clean.words == [f"{label} → {answer}" for label, answer in enumerate(answers)]
+    for row in (clean, attacked):
+        assert row.marked == [word[0] != word[-1] for word in row.words]
+    assert sum(attacked.marked) > sum(clean.marked)
+    assert not any(change.marked)
     for before, after, strong in zip(clean.images, attacked.images, change.images, strict=True):
         moved = after.astype(int) - before.astype(int)
         assert abs(moved).max() <= 51  # 0.2 of 255
@@ -140,9 +200,15 @@ def test_every_kind_of_hardness_has_its_sheet(
     ready = prepare(each, bench(tmp_path))
     run(each, ready.bench)
     assert sheets(ready, each, "title", tmp_path) == [tmp_path / name for name in names]
-    told = {"hard": "el2n, under each image", "corrupted": "the first test image of each class",
-            "attacked": "the dense network's answers, seed 0"}  # fmt: skip
+    told = {
+        "hard": "under each image: EL2N, norm of the error softmax - one-hot; framed: the 48 that are trained on",
+        "corrupted": "the first test image of each class, and its kind of corruption",
+        "attacked": "the dense network's answers, seed 0\nclass → answer, framed if wrong; change ×10: grey is none, "
+        "brighter is more light, darker less",
+    }
     assert [title for _, title, _, _ in drawn] == [f"title\n{told[name]}" for name in names]
+    if len(names) == 3:  # what is attacked has been corrupted
+        assert [row.label for row in drawn[2][0]] == ["corrupted", "attacked", "change ×10"]
 
 
 def test_the_hard_sheet_is_of_the_images_that_were_chosen_from(drawn: Drawn, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from gossamer.bench.run import run
 from gossamer.bench.samples import Samples
 from gossamer.bench.settings import TrainSettings
 from gossamer.bench.subject import Subject, subject
+from gossamer.bench.weights import unwrapped
 from gossamer.core.errors import DataError, MissingError, SettingError
 from tests.workbench import spec
 
@@ -115,6 +116,28 @@ def test_weights_of_another_network_or_other_data_are_refused(folder: Path, tmp_
         found(tmp_path / "wide.safetensors", data="digits", model="mlp300")
 
 
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
+def test_a_wrapped_network_is_the_same_network(prefix: str, folder: Path, tmp_path: Path) -> None:
+    weights = {f"{prefix}{name}": value for name, value in load_file(folder / "model.safetensors").items()}
+    torch.save(weights, tmp_path / "wrapped.pt")
+    assert accuracy(found(tmp_path / "wrapped.pt", data="digits", model="mlp300")) == accuracy(found(folder))
+
+
+def test_only_the_wrappers_own_name_is_taken_away() -> None:
+    one = torch.zeros(1)
+    assert unwrapped({"module.a": one, "b": one}, ["a", "b"]) == {"module.a": one, "b": one}
+    assert unwrapped({"module.a": one}, ["module.a"]) == {"module.a": one}  # a part of the network's own
+    assert unwrapped({"module.module.a": one}, ["module.a"]) == {"module.a": one}
+    assert unwrapped({}, ["a"]) == {}
+
+
+def test_another_network_without_normalisation_is_told_as_another_network(tmp_path: Path) -> None:
+    bare = build("lenet5", num_classes=10, image_size=32, channels=1)
+    torch.save(bare.state_dict(), tmp_path / "bare.pt")
+    with pytest.raises(DataError, match=r"expected the weights of mlp300 for Digits, but \d+ names or shapes differ"):
+        found(tmp_path / "bare.pt", data="digits", model="mlp300")
+
+
 CONTENTS: dict[str, tuple[str, Any]] = {
     "no safetensors": ("a.safetensors", b"not weights"),
     "no pickle": ("a.pt", b"not weights"),
@@ -130,15 +153,24 @@ def test_files_that_hold_no_weights_are_refused(case: str, tmp_path: Path) -> No
         (tmp_path / name).write_bytes(content)
     else:
         torch.save(content, tmp_path / name)
-    with pytest.raises(DataError, match=rf"{name}: expected weights, got something else \(\w+\)"):
+    with pytest.raises(
+        DataError, match=rf"{name}: expected weights, got something else \(\w+\); save them with torch.save\(mod"
+    ):
         found(tmp_path / name, data="digits", model="mlp300")
 
 
-@pytest.mark.parametrize("content", [[torch.zeros(1)], {"state": {"a": torch.zeros(1)}}, {"epoch": 3}])
-def test_a_file_of_torch_that_is_no_state_dict_is_refused(content: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([torch.zeros(1)], r"got a list of something else; save model.state_dict\(\) alone"),
+        ({}, r"got a dict of something else; save model.state_dict\(\) alone"),
+        ({"epoch": 3}, r"got a dict of something else; save model.state_dict\(\) alone"),
+        ({"state": {"a": torch.zeros(1)}}, r"one under its key 'state'; pass the state dict inside: torch.save\(torch"),
+    ],
+)
+def test_a_file_of_torch_that_is_no_state_dict_is_refused(content: Any, words: str, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "a.pt")
-    words = r"expected a state dict of tensors, got something else; save model.state_dict\(\)"
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=f"expected a state dict of tensors, .*{words}"):
         found(tmp_path / "a.pt", data="digits", model="mlp300")
 
 

@@ -9,7 +9,7 @@ from gossamer.attack.apgd import APGD
 from gossamer.attack.autoattack import AutoAttack, AutoAttackRecord
 from gossamer.attack.common import Attack
 from gossamer.attack.eight_bit import to_eight_bit
-from gossamer.attack.evaluate import Robustness, robust_accuracy
+from gossamer.attack.evaluate import RobustAccuracy, robust_accuracy
 from gossamer.attack.fab import FAB
 from gossamer.attack.fgsm import FGSM
 from gossamer.attack.found import as_found
@@ -35,7 +35,7 @@ __all__ = [
     "AutoAttackRecord",
     "Comparison",
     "Proportion",
-    "Robustness",
+    "RobustAccuracy",
     "Square",
     "as_found",
     "gradient_masking",

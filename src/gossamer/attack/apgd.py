@@ -5,14 +5,15 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from gossamer.attack.attempts import Outcome, best_of, outputs, right, rivals, take_source
-from gossamer.attack.ball import random_start, seeded
+from gossamer.attack.attempts import Outcome, best_of, rivals, take_source
+from gossamer.attack.ball import Source, random_start, seeded
+from gossamer.attack.checks import check_data
 from gossamer.attack.climb import Climb, TargetedLoss
-from gossamer.attack.common import Norm, Source, check_count, check_data, check_eps
+from gossamer.attack.common import outputs, right
 from gossamer.attack.dlr import dlr_targeted
 from gossamer.attack.found import as_found
 from gossamer.attack.losses import LOSSES
-from gossamer.attack.settings import check_share
+from gossamer.attack.settings import Norm, check_count, check_eps, check_share
 from gossamer.core.errors import SettingError, UnknownNameError
 
 TARGETED = "dlr-targeted"
@@ -85,6 +86,8 @@ class APGD:
             Adversarial images in [0, 1], within eps, (B, C, H, W).
         """
         images, labels = check_data(images, labels, self.eps, self.norm)
+        if not len(images):
+            return images
         with as_found(model):
             logits = outputs(model, images, labels)
             climb = partial(self._climb, model, images, labels, seeded(generator))

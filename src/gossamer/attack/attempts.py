@@ -5,10 +5,9 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gossamer.attack.checks import check_classes
-from gossamer.attack.common import Source, logits_of
+from gossamer.attack.ball import Source
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -79,35 +78,6 @@ def take_source(source: Source, which: Tensor) -> Source:
         The generator, or one for each of m images.
     """
     return source if isinstance(source, torch.Generator) else [source[row] for row in which.tolist()]
-
-
-def outputs(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """The model's logits, for labels that are among its classes.
-
-    Args:
-        model: any network.
-        images: (B, C, H, W).
-        labels: (B,).
-
-    Returns:
-        (B, classes).
-    """
-    logits = logits_of(model, images, labels)
-    check_classes(int(labels.max()), logits)
-    return logits
-
-
-def right(logits: Tensor, labels: Tensor) -> Tensor:
-    """Whether the label has the largest logit, the first one of equals; a sample with nan among them is wrong.
-
-    Args:
-        logits: (B, classes).
-        labels: (B,).
-
-    Returns:
-        bool, (B,).
-    """
-    return (logits.argmax(1) == labels) & ~logits.isnan().any(1)
 
 
 def rivals(logits: Tensor, labels: Tensor, count: int) -> Tensor:

@@ -7,11 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from gossamer.attack.apgd import APGD
-from gossamer.attack.attempts import outputs, right, take_source
-from gossamer.attack.ball import seeded
-from gossamer.attack.common import Attack, Norm, Source, check_count, check_data, check_eps
+from gossamer.attack.attempts import take_source
+from gossamer.attack.ball import Source, seeded
+from gossamer.attack.checks import check_data, check_some
+from gossamer.attack.common import Attack, outputs, right
 from gossamer.attack.fab import FAB
 from gossamer.attack.found import as_found
+from gossamer.attack.settings import Norm, check_count, check_eps
 from gossamer.attack.square import Square
 
 
@@ -119,6 +121,9 @@ class AutoAttack:
         Returns:
             Adversarial images in [0, 1], within eps, (B, C, H, W); the clean ones where no member broke them.
         """
+        images, labels = check_data(images, labels, self.eps, self.norm)
+        if not len(images):
+            return images
         return self.record(model, images, labels, generator=generator).images
 
     def record(
@@ -136,6 +141,7 @@ class AutoAttack:
             The record, which has the images.
         """
         images, labels = check_data(images, labels, self.eps, self.norm)
+        check_some(images)
         source, found = seeded(generator), images.clone()
         logits = _outputs(model, images, labels)
         members = self.members(logits.shape[1])

@@ -1,70 +1,19 @@
-"""The checks of settings and data that all attacks share: once a call, never once a step."""
+"""The checks of data that all attacks share: once a call, never once a step."""
 
 import math
 import warnings
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from gossamer.attack.losses import LOSSES
-from gossamer.core.errors import DataError, SettingError, StateError, UnknownNameError
-from gossamer.core.schedule import is_whole
+from gossamer.core.errors import DataError, SettingError, StateError
+from gossamer.core.given import check_tensor
 
-Norm = Literal["linf", "l2"]
-
-
-def check_eps(eps: float, norm: str) -> None:
-    """Check a radius, which is in units of images in [0, 1].
-
-    Args:
-        eps: largest change, 0 or more; of linf at most 1.
-        norm: ``"linf"`` or ``"l2"``.
-
-    Raises:
-        SettingError: on a radius outside its range.
-        UnknownNameError: on another norm.
-    """
-    if norm not in get_args(Norm):
-        raise UnknownNameError("norm", norm, get_args(Norm))
-    if not math.isfinite(eps) or eps < 0:
-        raise SettingError(f"expected eps ≥ 0, got {eps}; pass for instance eps=8/255")
-    if norm == "linf" and eps > 1:
-        raise SettingError(
-            f"expected eps of linf in units of images in [0, 1], got {eps:g}; for a change of {eps:g} grey levels of "
-            f"255 pass eps={eps:g}/255"
-        )
-
-
-def check_count(name: str, count: int) -> None:
-    """Check a whole number of at least 1.
-
-    Args:
-        name: of the setting.
-        count: its value.
-
-    Raises:
-        SettingError: if it is something else.
-    """
-    if not is_whole(count) or count < 1:
-        raise SettingError(f"expected a whole number {name} ≥ 1, got {count!r}; pass an int")
-
-
-def check_loss(loss: str) -> None:
-    """Check the name of a loss.
-
-    Args:
-        loss: a name in ``LOSSES``.
-
-    Raises:
-        UnknownNameError: on one that does not exist.
-    """
-    if loss not in LOSSES:
-        raise UnknownNameError("loss", loss, LOSSES)
+HALF = (torch.float16, torch.bfloat16)
 
 
 def check_data(images: Tensor, labels: Tensor, eps: float, norm: str) -> tuple[Tensor, Tensor]:
-    """Check the data of one call, once: images in [0, 1] and a label for each.
+    """Check the data of one call, once: images in [0, 1] and a label for each; there may be none.
 
     Args:
         images: (B, C, H, W), float32 or float64, in [0, 1]. Excursions up to 0.01 are clamped with a warning
@@ -80,7 +29,7 @@ def check_data(images: Tensor, labels: Tensor, eps: float, norm: str) -> tuple[T
         SettingError: if no two images are as far apart as eps.
     """
     images = check_images(images)
-    diameter = math.sqrt(images[0].numel())
+    diameter = math.sqrt(math.prod(images.shape[1:]))
     if norm == "l2" and eps > diameter:
         raise SettingError(
             f"expected eps of l2 in units of images in [0, 1], where no two of shape {tuple(images.shape[1:])} are "
@@ -90,16 +39,30 @@ def check_data(images: Tensor, labels: Tensor, eps: float, norm: str) -> tuple[T
 
 
 def check_shape(images: Tensor) -> None:
-    """Check that these are images, and some.
+    """Check that these are images; there may be none of them.
 
     Args:
         images: (B, C, H, W).
 
     Raises:
-        DataError: on another shape.
+        DataError: on another shape, or no tensor.
     """
-    if images.ndim != 4 or 0 in images.shape:
-        raise DataError(f"expected images (B, C, H, W), none of them 0, got {tuple(images.shape)}; reshape them")
+    check_tensor(images, "images")
+    if images.ndim != 4 or 0 in images.shape[1:]:
+        raise DataError(f"expected images (B, C, H, W), none of C, H, W 0, got {tuple(images.shape)}; reshape them")
+
+
+def check_some(images: Tensor) -> None:
+    """Check that there are images, where nothing can be said of none.
+
+    Args:
+        images: (B, C, H, W).
+
+    Raises:
+        DataError: if B is 0.
+    """
+    if len(images) == 0:
+        raise DataError("expected at least one image, got none; look at what was selected before")
 
 
 def check_images(images: Tensor) -> Tensor:
@@ -116,19 +79,23 @@ def check_images(images: Tensor) -> Tensor:
     """
     check_shape(images)
     if images.dtype not in (torch.float32, torch.float64):
-        raise DataError(
-            f"expected float32 or float64 images in [0, 1], got {images.dtype}; pass images.float() / 255 for uint8, "
-            "and use torch.autocast for half precision: steps of an attack are below its rounding"
-        )
+        raise DataError(f"expected float32 or float64 images in [0, 1], got {images.dtype}; {_conversion(images)}")
     if images.is_inference():
         with torch.inference_mode(False):
             images = images.clone()
     images = images.detach()
-    low, high = (float(bound) for bound in images.aminmax())
+    low, high = (float(bound) for bound in images.aminmax()) if len(images) else (0.0, 1.0)
     if low >= 0 and high <= 1:
         return images
     _check_excursion(low, high)
     return images.clamp(0, 1)
+
+
+def _conversion(images: Tensor) -> str:
+    """What to pass instead of images of another type."""
+    if images.dtype in HALF:
+        return "pass images.float(), and use torch.autocast for speed: steps of an attack are below half precision"
+    return "pass images.float() / 255" if images.dtype == torch.uint8 else "pass images.float(), in [0, 1]"
 
 
 def _check_excursion(low: float, high: float) -> None:
@@ -160,12 +127,13 @@ def check_labels(labels: Tensor, images: Tensor) -> Tensor:
     Raises:
         DataError: on another shape or dtype, or a label below 0.
     """
+    check_tensor(labels, "labels")
     if labels.shape != images.shape[:1]:
         raise DataError(f"expected one label for each of {len(images)} images, got shape {tuple(labels.shape)}")
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise DataError(f"expected whole numbers as labels, got {labels.dtype}; convert them by .long()")
     labels = labels.to(images.device, torch.int64)
-    if (lowest := int(labels.min())) < 0:
+    if len(labels) and (lowest := int(labels.min())) < 0:
         raise DataError(f"expected labels from 0, got {lowest}; leave out the images without a label")
     return labels
 

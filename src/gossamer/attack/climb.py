@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gossamer.attack.attempts import Outcome, outputs, right, take
+from gossamer.attack.attempts import Outcome, take
 from gossamer.attack.ball import project, steepest
-from gossamer.attack.common import check_outcome, input_gradient
+from gossamer.attack.checks import check_outcome
+from gossamer.attack.common import input_gradient, outputs, right
 
 TargetedLoss = Callable[[Tensor, Tensor, Tensor], Tensor]  # logits (B, C), labels (B,), targets (B,) -> (B,)
 

@@ -7,36 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from gossamer.attack.ball import Source
-from gossamer.attack.checks import (
-    Norm,
-    check_classes,
-    check_count,
-    check_data,
-    check_eps,
-    check_images,
-    check_labels,
-    check_loss,
-    check_outcome,
-)
+from gossamer.attack.checks import HALF, check_classes
 from gossamer.attack.losses import LOSSES
+from gossamer.attack.settings import Norm
 from gossamer.core.errors import DataError, StateError
-
-__all__ = [
-    "Attack",
-    "Norm",
-    "Source",
-    "check_count",
-    "check_data",
-    "check_eps",
-    "check_images",
-    "check_labels",
-    "check_loss",
-    "check_outcome",
-    "input_gradient",
-    "is_right",
-    "logits_of",
-    "objective",
-]
 
 
 class Attack(Protocol):
@@ -68,13 +42,57 @@ def logits_of(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:  # (B
     Raises:
         DataError: if the outputs are not one row of two or more classes a sample.
     """
-    logits: Tensor = model(images)
+    logits = _answers(model, images)
     if logits.ndim != 2 or len(logits) != len(labels) or logits.shape[1] < 2:
         raise DataError(
             f"expected the model to give logits ({len(labels)}, classes), two classes or more, "
             f"got {tuple(logits.shape)}; wrap it so that it returns them alone"
         )
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    return logits.float() if logits.dtype in HALF else logits
+
+
+def _answers(model: nn.Module, images: Tensor) -> Tensor:
+    """The model's outputs as they come; where it fails, and its weights are of another type, the error says so."""
+    try:
+        answers: Tensor = model(images)
+    except RuntimeError as error:
+        own = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), images.dtype)
+        if own == images.dtype:
+            raise
+        advice = "keep it in float32 and use torch.autocast" if own in HALF else f"pass images.to({own})"
+        raise DataError(
+            f"the model, of {own}, does not take images of {images.dtype} ({str(error).splitlines()[0]}); {advice}"
+        ) from error
+    return answers
+
+
+def outputs(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """The model's logits, for labels that are among its classes.
+
+    Args:
+        model: any network.
+        images: (B, C, H, W), at least one.
+        labels: (B,).
+
+    Returns:
+        (B, classes).
+    """
+    logits = logits_of(model, images, labels)
+    check_classes(int(labels.max()), logits)
+    return logits
+
+
+def right(logits: Tensor, labels: Tensor) -> Tensor:
+    """Whether the label has the largest logit, the first one of equals; a sample with nan among them is wrong.
+
+    Args:
+        logits: (B, classes).
+        labels: (B,).
+
+    Returns:
+        bool, (B,).
+    """
+    return (logits.argmax(1) == labels) & ~logits.isnan().any(1)
 
 
 def objective(model: nn.Module, labels: Tensor, loss: str) -> Callable[[Tensor], Tensor]:
@@ -137,6 +155,4 @@ def is_right(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:  # (B,
         Bool (B,).
     """
     with torch.no_grad():
-        logits = logits_of(model, images, labels)
-    check_classes(int(labels.max()), logits)
-    return (logits.argmax(1) == labels) & ~logits.isnan().any(1)
+        return right(outputs(model, images, labels), labels)

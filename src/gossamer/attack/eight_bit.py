@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from gossamer.attack.ball import lengths, project
-from gossamer.attack.common import check_eps, check_images
+from gossamer.attack.checks import check_images
+from gossamer.attack.settings import check_eps
 from gossamer.core.errors import DataError
 
 

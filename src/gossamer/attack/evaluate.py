@@ -7,17 +7,19 @@ import torch
 from torch import Tensor, nn
 
 from gossamer.attack.ball import Source
-from gossamer.attack.checks import check_count, check_images, check_labels, check_shape
+from gossamer.attack.checks import check_images, check_labels, check_shape, check_some
 from gossamer.attack.common import Attack, is_right
 from gossamer.attack.eight_bit import to_eight_bit
 from gossamer.attack.found import as_found
 from gossamer.attack.intervals import Proportion, wilson
 from gossamer.attack.masking import quick_signs
+from gossamer.attack.settings import check_count
 from gossamer.core.errors import SettingError
+from gossamer.core.given import check_seed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Robustness:
+class RobustAccuracy:
     """What :func:`robust_accuracy` found.
 
     ``clean`` and ``robust`` are shares with Wilson's 95 % interval; ``clean_right`` and ``robust_right`` say it image
@@ -45,7 +47,7 @@ def robust_accuracy(
     seed: int = 0,
     eight_bit: bool = False,
     look_for_masking: bool = True,
-) -> Robustness:
+) -> RobustAccuracy:
     """Accuracy before and after an attack: an image is robustly right if it is right, and still right after it.
 
     Only images that are right are attacked. What an attack draws for an image is drawn by (seed, the image's index),
@@ -57,7 +59,7 @@ def robust_accuracy(
         labels: (N,).
         attack: any of this package's, in evaluation mode.
         batch_size: images at once.
-        seed: of the attack's random draws.
+        seed: of the attack's random draws, 0 or more.
         eight_bit: judge images rounded to 8 bits within the ball (see ``to_eight_bit``), as they would be saved.
         look_for_masking: look for signs of gradient masking on the first batch, for about one more attack on it.
 
@@ -82,7 +84,9 @@ def robust_accuracy(
             "pass dataclasses.replace(attack, batch_norm='eval')"
         )
     check_count("batch_size", batch_size)
+    check_seed(seed)
     check_shape(images)
+    check_some(images)
     labels = check_labels(labels, images)
     clean: list[Tensor] = []
     robust: list[Tensor] = []
@@ -100,8 +104,8 @@ def robust_accuracy(
     return _result(torch.cat(clean), torch.cat(robust), signs)
 
 
-def _result(clean: Tensor, robust: Tensor, signs: tuple[str, ...]) -> Robustness:
-    return Robustness(
+def _result(clean: Tensor, robust: Tensor, signs: tuple[str, ...]) -> RobustAccuracy:
+    return RobustAccuracy(
         clean=wilson(int(clean.sum()), len(clean)),
         robust=wilson(int(robust.sum()), len(robust)),
         clean_right=clean,

@@ -6,12 +6,13 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from gossamer.attack.attempts import Outcome, best_of, outputs, right, rivals, take, take_source
-from gossamer.attack.ball import largest_change, normal, seeded, uniform, unit
-from gossamer.attack.common import Norm, Source, check_count, check_data, check_eps, check_outcome, input_gradient
+from gossamer.attack.attempts import Outcome, best_of, rivals, take, take_source
+from gossamer.attack.ball import Source, largest_change, normal, seeded, uniform, unit
+from gossamer.attack.checks import check_data, check_outcome
+from gossamer.attack.common import input_gradient, outputs, right
 from gossamer.attack.found import as_found
 from gossamer.attack.hyperplane import nearest_on_hyperplane
-from gossamer.attack.settings import check_share
+from gossamer.attack.settings import Norm, check_count, check_eps, check_share
 from gossamer.core.errors import SettingError
 
 
@@ -48,8 +49,8 @@ class FAB:
         bias: α_max, the largest share of the step from the clean image; 0.1 in the paper.
         overshoot: η, how far the step goes, 1 being onto the linearised boundary; 1.05 in the paper.
         backward: β, the share of a perturbation that is kept after it fooled the model; 0.9 in the paper.
-        smallest: go on after the first success, to the smallest change: with a large eps, an upper bound of the
-            distance of each image from the decision boundary.
+        smallest: go on after the first success, to the smallest change: with a large eps (of linf just below 1), an
+            upper bound of the distance of each image from the decision boundary.
 
     Raises:
         SettingError: on a setting outside its range.
@@ -59,7 +60,7 @@ class FAB:
         >>> model = nn.Sequential(nn.Flatten(), nn.Linear(4, 2, bias=False))
         >>> _ = model[1].weight.data.copy_(torch.tensor([[1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]]))
         >>> image = torch.tensor([0.6, 0.4, 0.5, 0.5]).view(1, 1, 2, 2)
-        >>> FAB(eps=1.0, smallest=True)(model, image, torch.tensor([0])).flatten().round(decimals=2)
+        >>> FAB(eps=0.9, smallest=True)(model, image, torch.tensor([0])).flatten().round(decimals=2)
         tensor([0.5000, 0.5000, 0.5000, 0.5000])
     """
 
@@ -95,6 +96,8 @@ class FAB:
             Adversarial images in [0, 1], within eps, (B, C, H, W); the clean image where none was found.
         """
         images, labels = check_data(images, labels, self.eps, self.norm)
+        if not len(images):
+            return images
         source = seeded(generator)
         with as_found(model):
             logits = outputs(model, images, labels)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from gossamer.attack.ball import Source
-from gossamer.attack.common import Norm
 from gossamer.attack.found import BatchNorm
 from gossamer.attack.pgd import PGD
+from gossamer.attack.settings import Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class FGSM:
     """FGSM (Goodfellow et al. 2015, arXiv:1412.6572, section 4): x + eps · sign ∇L, clamped to [0, 1].
 
     Args:
-        eps: radius, images in [0, 1]; of linf at most 1. Default of arXiv:2409.09196.
+        eps: radius, images in [0, 1]; of linf below 1. Default of arXiv:2409.09196.
         norm: ``"linf"``, or ``"l2"`` for a step of length eps along the gradient.
         random_start: start at a random place in the ball; the step is then pulled back into it.
         loss: what is climbed, a name in ``LOSSES``.

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from math import sqrt
-from statistics import NormalDist
 
 import torch
 from torch import Tensor
 
-from gossamer.core.errors import DataError, SettingError
+from gossamer.core.errors import DataError
+from gossamer.core.interval import quantile, wilson_interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +25,7 @@ class Proportion:
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
-    """Wilson's score interval of a proportion (Wilson 1927, JASA 22:209).
-
-    (p + z²/2n ± z √(p(1 - p)/n + z²/4n²)) / (1 + z²/n); it stays in [0, 1] and has a width at p = 0 and p = 1.
+    """A share of n with Wilson's score interval (1927), see ``gossamer.core.interval.wilson_interval``.
 
     Args:
         successes: 0..n.
@@ -46,20 +44,9 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Proportion:
     """
     if n < 1 or not 0 <= successes <= n:
         raise DataError(f"expected 0 ≤ successes ≤ n and n ≥ 1, got {successes} of {n}; pass counts of images")
-    z = _quantile(confidence)
-    p = successes / n
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    low = 0.0 if successes == 0 else centre - half
-    high = 1.0 if successes == n else centre + half
-    return Proportion(value=p, low=low, high=high, n=n)
-
-
-def _quantile(confidence: float) -> float:
-    """The z with the share ``confidence`` of a standard normal in [-z, z]."""
-    if not 0 < confidence < 1:
-        raise SettingError(f"expected a confidence between 0 and 1, got {confidence}; pass for instance 0.95")
-    return NormalDist().inv_cdf((1 + confidence) / 2)
+    share = successes / n
+    low, high = wilson_interval(share, n, confidence)
+    return Proportion(value=share, low=low, high=high, n=n)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +100,7 @@ def paired(a_right: Tensor, b_right: Tensor, confidence: float = 0.95) -> Compar
     a_right, b_right, n = a_right.cpu(), b_right.cpu(), len(a_right)
     only_a, only_b = int((a_right & ~b_right).sum()), int((b_right & ~a_right).sum())
     centre = (only_a - only_b) / (n + 2)
-    half = _quantile(confidence) * sqrt(only_a + only_b + 1 - (only_a - only_b) ** 2 / (n + 2)) / (n + 2)
+    half = quantile(confidence) * sqrt(only_a + only_b + 1 - (only_a - only_b) ** 2 / (n + 2)) / (n + 2)
     return Comparison(
         difference=(only_a - only_b) / n,
         low=max(centre - half, -1.0),

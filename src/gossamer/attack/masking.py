@@ -10,7 +10,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from gossamer.attack.checks import check_data
+from gossamer.attack.checks import check_data, check_some
 from gossamer.attack.common import Attack, input_gradient, is_right, objective
 from gossamer.attack.fgsm import FGSM
 from gossamer.attack.found import as_found
@@ -54,6 +54,7 @@ def gradient_masking(
         8 of 8 images (100 %) are still right with eps = 1, which allows any image
     """
     images, labels = check_data(images, labels, attack.eps, attack.norm)
+    check_some(images)
     white = attack(model, images, labels, generator=generator)
     with as_found(model):
         survived = is_right(model, white, labels)
@@ -179,7 +180,8 @@ def unbounded_fails(model: nn.Module, images: Tensor, labels: Tensor, attack: At
     Returns:
         The sign, if they are more than 5 %.
     """
-    eps = 1.0 if attack.norm == "linf" else math.sqrt(images[0].numel())
+    size = 1.0 if attack.norm == "linf" else math.sqrt(images[0].numel())
+    eps = math.nextafter(size, 0.0)  # every image but for rounding, and no radius in grey levels, which are refused
     settings = attack if isinstance(attack, PGD) else PGD(norm=attack.norm)
     free = replace(settings, eps=eps, step=eps / 10, steps=100, random_start=False, restarts=1, step_rule="linear")
     adversarial = free(model, images, labels)

@@ -9,19 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from gossamer.attack.ball import Source, projection, random_start, seeded, steepest
-from gossamer.attack.common import (
-    Norm,
-    check_count,
-    check_data,
-    check_eps,
-    check_loss,
-    check_outcome,
-    input_gradient,
-    logits_of,
-    objective,
-)
+from gossamer.attack.checks import check_data, check_outcome, check_some
+from gossamer.attack.common import input_gradient, logits_of, objective
 from gossamer.attack.found import BatchNorm, as_found, check_batch_norm
 from gossamer.attack.losses import LOSSES
+from gossamer.attack.settings import Norm, check_count, check_eps, check_loss, check_step
 from gossamer.core.errors import SettingError, UnknownNameError
 
 StepRule = Literal["constant", "linear", "cosine"]
@@ -35,8 +27,8 @@ class PGD:
     2/255, a random start, 10 steps in training (20 in evaluation), cross-entropy.
 
     Args:
-        eps: radius, images in [0, 1]; of linf at most 1.
-        step: α; None for eps / 4, the ratio of arXiv:2409.09196.
+        eps: radius, images in [0, 1]; of linf below 1.
+        step: α, at most 2 · eps; None for eps / 4, the ratio of arXiv:2409.09196.
         steps: gradients for each start, at least 1.
         norm: ``"linf"`` or ``"l2"``.
         random_start: start at a random place in the ball (linf: uniform; l2: uniform direction and radius), not at
@@ -77,8 +69,8 @@ class PGD:
         check_count("restarts", self.restarts)
         check_loss(self.loss)
         check_batch_norm(self.batch_norm)
-        if self.step is not None and not (math.isfinite(self.step) and self.step >= 0):
-            raise SettingError(f"expected step ≥ 0, got {self.step}; pass for instance step=2/255")
+        if self.step is not None:
+            check_step(self.step, self.eps, self.norm)
         if self.step_rule not in get_args(StepRule):
             raise UnknownNameError("step rule", self.step_rule, get_args(StepRule))
         if self.restarts > 1 and not self.random_start:
@@ -88,7 +80,7 @@ class PGD:
         """The size of each step.
 
         Example:
-            >>> PGD(eps=1.0, step=0.4, steps=4, step_rule="linear").step_sizes()
+            >>> PGD(eps=0.5, step=0.4, steps=4, step_rule="linear").step_sizes()
             [0.4, 0.3..., 0.2, 0.1]
 
         Returns:
@@ -114,6 +106,8 @@ class PGD:
             Shape, dtype and device of ``images``, in [0, 1] and within eps up to rounding.
         """
         images, labels = check_data(images, labels, self.eps, self.norm)
+        if not len(images):
+            return images
         source = seeded(generator)
         with as_found(model, self.batch_norm):
             losses_of = objective(model, labels, self.loss)
@@ -137,6 +131,7 @@ class PGD:
             float32 or float64 (steps + 1,), on the CPU.
         """
         images, labels = check_data(images, labels, self.eps, self.norm)
+        check_some(images)
         means: list[Tensor] = []
         with as_found(model, self.batch_norm):
             losses_of = objective(model, labels, self.loss)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from gossamer.attack.attempts import outputs, right, take, take_source
-from gossamer.attack.ball import seeded, uniform
-from gossamer.attack.common import Norm, Source, check_count, check_data, check_eps
+from gossamer.attack.attempts import take, take_source
+from gossamer.attack.ball import Source, seeded, uniform
+from gossamer.attack.checks import check_data
+from gossamer.attack.common import outputs, right
 from gossamer.attack.found import as_found
-from gossamer.attack.settings import check_share
+from gossamer.attack.settings import Norm, check_count, check_eps, check_share
 from gossamer.attack.squares import Draws, repaint, reshape_length, share_of_pixels, side_of, stripes, tiles
 
 BLOCK = 100  # rounds whose random numbers are drawn at once
@@ -79,6 +80,8 @@ class Square:
             Adversarial images in [0, 1], within eps, (B, C, H, W).
         """
         images, labels = check_data(images, labels, self.eps, self.norm)
+        if not len(images):
+            return images
         source, found = seeded(generator), images.clone()
         with as_found(model):
             pending = right(outputs(model, images, labels), labels).nonzero().flatten()

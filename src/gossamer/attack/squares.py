@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gossamer.attack.ball import lengths, project, uniform, unit
-from gossamer.attack.common import Source
+from gossamer.attack.ball import Source, lengths, project, uniform, unit
 from gossamer.attack.pyramid import hill_and_valley
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of p, after so many of 10 000 queries: the paper

@@ -14,7 +14,8 @@ class Adversarial:
 
     Args:
         train: the attack on each training batch, as ``training_attack`` reads it; None trains on clean images.
-        evaluate: the attack on the test set, as ``evaluation_attack`` reads it.
+        evaluate: the attack on the test set, as ``evaluation_attack`` reads it; None is PGD-20 within the radius that
+            is trained for.
         images: how many test images are attacked, the first ones; None is all.
 
     Raises:
@@ -22,12 +23,12 @@ class Adversarial:
         UnknownNameError: no such attack.
 
     Example:
-        >>> Adversarial(train="pgd10").evaluate
-        'pgd20'
+        >>> Adversarial(train="pgd10").tested, Adversarial(train="pgd10:eps=4/255,restarts=2").tested
+        ('pgd20', 'pgd20:eps=4/255')
     """
 
     train: str | None = "pgd10"
-    evaluate: str = "pgd20"
+    evaluate: str | None = None
     images: int | None = None
 
     def __post_init__(self) -> None:
@@ -36,10 +37,18 @@ class Adversarial:
         if self.images is not None and self.images < 1:
             raise SettingError(f"expected at least 1 test image to attack, got {self.images}")
 
+    @property
+    def tested(self) -> str:
+        """The attack on the test set, in words."""
+        if self.evaluate is not None:
+            return self.evaluate
+        radius = [f"{name}={value}" for name, value in _settings(self.train or "").items() if name in ("eps", "norm")]
+        return ":".join(["pgd20", *([",".join(radius)] if radius else [])])
+
     def resolved(self) -> list[str]:
         """Both attacks with all their settings: what decides a result."""
         attacks: list[Attack] = [] if self.train is None else [training_attack(self.train)]
-        return [repr(attack) for attack in (*attacks, evaluation_attack(self.evaluate))]
+        return [repr(attack) for attack in (*attacks, evaluation_attack(self.tested))]
 
 
 def training_attack(text: str) -> FGSM | PGD:
@@ -64,7 +73,13 @@ def training_attack(text: str) -> FGSM | PGD:
             f"expected fgsm or pgd to train under, such as pgd10, got {text!r}, whose cost differs from batch to "
             "batch; evaluate with it instead: --eval-attack"
         )
-    return attack if "batch_norm" in text else replace(attack, batch_norm="train")
+    return attack if "batch_norm" in _settings(text) else replace(attack, batch_norm="train")
+
+
+def _settings(text: str) -> dict[str, str]:
+    """What is set behind an attack's name."""
+    pairs = (part.partition("=") for part in text.partition(":")[2].split(","))
+    return {name.strip(): value.strip() for name, _, value in pairs if value}
 
 
 def evaluation_attack(text: str) -> Attack:

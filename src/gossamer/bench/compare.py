@@ -45,7 +45,7 @@ def measures(spec: RunSpec) -> list[Measure]:
     """
     found = []
     if spec.adversarial is not None:
-        found.append(Measure("robust_accuracy", f"accuracy under {spec.adversarial.evaluate}", "robust_"))
+        found.append(Measure("robust_accuracy", f"accuracy under {spec.adversarial.tested}", "robust_"))
     if spec.corrupted is not None:
         found.append(Measure("test_accuracy", "accuracy on corrupted images", "corrupted_"))
     clean = "clean_accuracy" if spec.corrupted is not None else "test_accuracy"
@@ -63,10 +63,10 @@ class Difference:
 
 
 def paired(sparse: Sequence[float], dense: Sequence[float], confidence: float = 0.95) -> Difference:
-    """The mean difference over pairs of one seed each, with Student's interval.
+    """The mean difference over pairs of one seed each, with Student's interval, as far as it lies in [-1, 1].
 
     Args:
-        sparse: one number a seed.
+        sparse: one accuracy in [0, 1] a seed.
         dense: the same seeds, in the same order.
         confidence: of the interval.
 
@@ -76,6 +76,8 @@ def paired(sparse: Sequence[float], dense: Sequence[float], confidence: float = 
     Example:
         >>> paired([0.9, 0.8, 0.85], [0.8, 0.8, 0.8])
         Difference(mean=0.049..., low=-0.074..., high=0.174...)
+        >>> paired([0.9, 0.2], [0.4, 0.3])
+        Difference(mean=0.2, low=-1.0, high=1.0)
     """
     differences = [a - b for a, b in zip(sparse, dense, strict=True)]
     if len(differences) < 2:
@@ -83,8 +85,8 @@ def paired(sparse: Sequence[float], dense: Sequence[float], confidence: float = 
     error = stdev(differences) / sqrt(len(differences))
     if error < 1e-12:  # equal differences tell nothing of their spread, a test set only has so many images
         return Difference(mean(differences), None, None)
-    half = float(student.ppf((1 + confidence) / 2, len(differences) - 1)) * error
-    return Difference(mean(differences), mean(differences) - half, mean(differences) + half)
+    half, middle = float(student.ppf((1 + confidence) / 2, len(differences) - 1)) * error, mean(differences)
+    return Difference(middle, max(middle - half, -1.0), min(middle + half, 1.0))  # accuracies differ by 1 at most
 
 
 def grid(

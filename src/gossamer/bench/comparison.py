@@ -11,7 +11,7 @@ from gossamer.bench.compare import Measure
 Row = Mapping[str, Any]
 Column = tuple[str, list[str]]  # heading, cells
 ONE = (Measure("test_accuracy", "test accuracy"),)
-GAP = 2  # letters between two columns
+GAP = 3  # letters between two columns
 FORMS = ("whole", "short", "narrow")  # all columns; without live parameters and forward FLOPs; numbers above another
 
 
@@ -29,8 +29,11 @@ def comparison(rows: Sequence[Row], title: str, measures: Sequence[Measure] = ON
     """
     table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", caption_justify="left")
     columns = _columns(rows, measures, form(rows, measures, width))
-    for place, (heading, cells) in enumerate(columns):
-        table.add_column(heading, justify="right" if place else "left", min_width=max(map(len, _lines(cells))))
+    widths = [max(map(len, _lines([heading, *cells]))) for heading, cells in columns]
+    if _total(widths) > width:
+        widths = [_width(column) for column in columns]
+    for place, ((heading, _), letters) in enumerate(zip(columns, widths, strict=True)):
+        table.add_column(heading, justify="right" if place else "left", width=letters)
     lines = zip(*(cells for _, cells in columns), strict=True)
     for row, line in zip(rows, lines, strict=True):
         table.add_row(*line, style="bold" if row["method"] == "dense" else "")
@@ -48,13 +51,21 @@ def notes(rows: Sequence[Row], measures: Sequence[Measure] = ONE, width: int = 1
     if tickets:
         names = ", ".join(dict.fromkeys(tickets))
         told += f" {names}: FLOPs include the dense training they start from, seconds do not."
+    if any(_bare(row, measure.prefix) for row in rows for measure in measures):
+        told += " A difference without an interval: every seed differs from dense by the same."
     return told + hidden
+
+
+def _bare(row: Row, prefix: str) -> bool:
+    """Several seeds, and yet no spread to make an interval of."""
+    differs = row.get(f"{prefix}difference") is not None and row.get("seeds", 1) > 1
+    return differs and row.get(f"{prefix}difference_low") is None
 
 
 def form(rows: Sequence[Row], measures: Sequence[Measure], width: int) -> str:
     """The most telling one of ``FORMS`` that fits into so many letters, the narrow one if none does."""
     for name in FORMS:
-        if sum(_width(column) + GAP for column in _columns(rows, measures, name)) <= width:
+        if _total([_width(column) for column in _columns(rows, measures, name)]) <= width:
             break
     return name
 
@@ -71,6 +82,11 @@ def _width(column: Column) -> int:
     """Cells are never broken, headings between words."""
     heading, cells = column
     return max(map(len, [*heading.split(), *_lines(cells)]))
+
+
+def _total(widths: Sequence[int]) -> int:
+    """Letters of a table with its edge."""
+    return 1 + sum(width + GAP for width in widths)
 
 
 def _columns(rows: Sequence[Row], measures: Sequence[Measure], form: str) -> list[Column]:
@@ -94,7 +110,7 @@ def _measured(rows: Sequence[Row], measure: Measure, form: str) -> list[Column]:
         differences = [" ".join(_difference(row, measure.prefix)) for row in rows]
         return [(f"{measure.label} %", accuracies), ("vs dense [95 %]", differences)]
     cells = ["\n".join([one, *_difference(row, measure.prefix)]) for row, one in zip(rows, accuracies, strict=True)]
-    return [(f"{measure.label} %, vs dense [95 %]", cells)]
+    return [(f"{measure.label} %\nvs dense [95 %]", cells)]
 
 
 def _sparsity(row: Row) -> str:

@@ -1,8 +1,10 @@
 """``gossamer corrupt``: a data set's split, corrupted by many kinds at many severities, on the disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.progress import Progress
 
@@ -45,18 +47,50 @@ def write(
         )
     images, labels = (data.test_images, data.test_labels) if split == "test" else (data.train_images, data.train_labels)
     family = family_for(how, data.image_size)
-    with Progress(console=console, transient=True) as progress:
+    with Progress(console=console, transient=True) as progress, naming(out):
         task = progress.add_task(f"{data.label}, {split}", total=len(names) * len(severities))
         write_corrupted(
             images, labels, out, kinds=names, severities=tuple(severities), seed=how.seed, family=family,
             frost=how.frost, layout=layout, classes=folder_names(data.classes), after=lambda *_: progress.advance(task),
         )  # fmt: skip
+    forget_lock(out)
     frost = f"; frost: {frost_source(how.frost)}" if "frost" in names else ""
     console.print(
         f"{len(images):,} images of {data.label} ({split}), {len(names)} kinds × {len(severities)} severities, "
         f"constants of {family}{frost}\n{out}",
         soft_wrap=True,
     )
+
+
+@contextmanager
+def naming(out: Path) -> Iterator[None]:
+    """Name the newest file below a folder in errors of the disk that name none, as those of a full one.
+
+    Args:
+        out: the folder that is written.
+
+    Raises:
+        OSError: the same, with a name.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        files = [path for path in out.rglob("*") if path.is_file() and path.name != ".lock"]
+        newest = max(files, key=lambda path: path.stat().st_mtime_ns, default=out)
+        raise OSError(error.errno, error.strerror or str(error), str(newest)) from None
+
+
+def forget_lock(out: Path) -> None:
+    """Take the lock's file out of a finished set, which may be published, unless another process holds it.
+
+    Args:
+        out: the set's folder.
+    """
+    lock = FileLock(out / ".lock", timeout=0)
+    with suppress(Timeout, OSError), lock:  # an open file cannot be removed everywhere
+        (out / ".lock").unlink(missing_ok=True)
 
 
 def folder_names(classes: Sequence[str]) -> Sequence[str] | None:

@@ -125,28 +125,32 @@ class Corrupted:
             raise SettingError(f"expected a seed of 0 or more, got {self.seed}")
 
     @classmethod
-    def parse(cls, text: str, **settings: Any) -> "Corrupted":
+    def parse(cls, text: str, channels: int = 3, **settings: Any) -> "Corrupted":
         """Read names with commas, or ``p1``, ``standard``, ``all``.
 
         Args:
             text: which kinds.
+            channels: of the images that will be corrupted.
             settings: the other fields.
 
         Returns:
             The description.
         """
-        return cls(kinds=kinds(text), **settings)
+        return cls(kinds=kinds(text, channels), **settings)
 
     def resolved_frost(self) -> str | None:
         """What frost would be made of here, None where no image gets any: part of what decides a result."""
         return frost_source(self.frost) if "frost" in self.kinds else None
 
 
-def kinds(text: str) -> tuple[str, ...]:
-    """Kinds of corruption from names with commas, ``p1``, ``standard`` (15), ``common`` (19), ``bar`` or ``all``.
+def kinds(text: str, channels: int = 3) -> tuple[str, ...]:
+    """Kinds of corruption from names with commas, or words for several.
+
+    ``p1`` are the paper's three, ``standard`` the 15, ``all`` the 19 with the extra ones, ``bar`` ImageNet-C-bar's ten.
 
     Args:
         text: the words.
+        channels: of the images; with one, a word for several leaves out the kinds that change colours.
 
     Returns:
         Their names, each once.
@@ -155,18 +159,21 @@ def kinds(text: str) -> tuple[str, ...]:
         UnknownNameError: no such kind.
 
     Example:
-        >>> len(kinds("standard")), kinds("fog,frost")
-        (15, ('fog', 'frost'))
+        >>> len(kinds("standard")), kinds("fog,frost"), len(kinds("all", channels=1))
+        (15, ('fog', 'frost'), 17)
     """
-    bar = tuple(name for name, kind in CORRUPTIONS.items() if kind.group == "bar")
-    common = tuple(name for name in CORRUPTIONS if name not in bar)
-    standard = tuple(name for name in common if CORRUPTIONS[name].group != "extra")
-    sets = {"p1": P1_KINDS, "standard": standard, "common": common, "bar": bar, "all": common}
+    fitting = {name: kind for name, kind in CORRUPTIONS.items() if channels > 1 or not kind.colour}
+    several = {
+        "p1": P1_KINDS,
+        "standard": tuple(name for name, kind in fitting.items() if kind.group not in ("extra", "bar")),
+        "all": tuple(name for name, kind in fitting.items() if kind.group != "bar"),
+        "bar": tuple(name for name, kind in fitting.items() if kind.group == "bar"),
+    }
     names: list[str] = []
     for word in filter(None, (part.strip() for part in text.split(","))):
-        if word not in sets and word not in CORRUPTIONS:
-            raise UnknownNameError("corruption", word, [*CORRUPTIONS, *sets])
-        names += sets.get(word, (word,))
+        if word not in several and word not in CORRUPTIONS:
+            raise UnknownNameError("corruption", word, [*CORRUPTIONS, *several])
+        names += several.get(word, (word,))
     return tuple(dict.fromkeys(names))
 
 

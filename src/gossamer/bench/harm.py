@@ -35,7 +35,7 @@ def hard_accuracies(model: nn.Module, spec: RunSpec, bench: Bench) -> dict[str, 
     if bench.clean_test is not None:
         found["clean_accuracy"] = evaluate(model, bench.clean_test, spec.train)["accuracy"]
     if spec.adversarial is not None:
-        found |= attacked(model, bench.test, spec, spec.adversarial.evaluate, spec.adversarial.images)
+        found |= attacked(model, bench.test, spec, spec.adversarial.tested, spec.adversarial.images)
     return found
 
 

@@ -1,7 +1,8 @@
 """A corrupted set on the disk, checked against the data set that it should be a version of."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from torch import Tensor
 from gossamer.bench.data.dataset import Dataset
 from gossamer.core.errors import DataError
 from gossamer.corrupt import CorruptedSet, read_corrupted
-from gossamer.corrupt.layouts_arrays import ArrayFiles
+from gossamer.corrupt.apply import levels
+from gossamer.corrupt.layouts_arrays import LABELS, ArrayFiles
 from gossamer.corrupt.layouts_folders import ImageFolders
-from gossamer.corrupt.provenance import read_provenance
+from gossamer.corrupt.provenance import PROVENANCE, read_provenance
 
 
 def corrupted_set(
@@ -31,7 +33,8 @@ def corrupted_set(
         The set.
 
     Raises:
-        DataError: its images have another size, or there is another number of them in some class.
+        DataError: its images have another size, there is another number of them in some class, the labels of arrays
+            are not those of the test set, one by one, or the set says that it was made of other images.
     """
     names = data.classes if read_provenance(folder) is None else None  # else the set itself says whose label is which
     found = read_corrupted(folder, kinds=kinds, severities=severities, classes=names)
@@ -47,17 +50,82 @@ def corrupted_set(
             f"{folder}: expected the {len(data.test_labels):,} test images of {data.label}, got {found.count:,} "
             f"images{_where(own, theirs, data)}; the set is of another split or other data"
         )
+    if isinstance(found.files, ArrayFiles):
+        _check_labels(found.files, data)
+    _check_source(found, data)
     return found
 
 
+def _check_labels(files: ArrayFiles, data: Dataset) -> None:
+    """Arrays hold the images in the order of the test set; equal class counts would let shuffled labels pass."""
+    wrong = int((files.labels != data.test_labels.cpu()).sum())
+    if wrong:
+        raise DataError(
+            f"{files.path / LABELS}: expected the labels of the test images of {data.label}, in their order, but "
+            f"{wrong:,} of {files.count:,} differ; take the labels that came with these arrays, or, if the set has an "
+            "order of its own, put its images and labels into the order of the data set"
+        )
+
+
+def _check_source(found: CorruptedSet, data: Dataset) -> None:
+    """A set that ``write_corrupted`` made says of which images and labels."""
+    said = (found.provenance or {}).get("sha256")
+    if said is not None and said != fingerprint(data.test_images, data.test_labels):
+        raise DataError(
+            f"{found.path}: expected a set made of the test images of {data.label}, but its {PROVENANCE} says that "
+            "it was made of other images or labels; write it anew with gossamer corrupt, or name its data with --data"
+        )
+
+
+def fingerprint(images: Tensor, labels: Tensor) -> str:
+    """What ``write_corrupted`` calls sha256: of the clean images' number, shape and levels, and their labels.
+
+    Args:
+        images: (N, C, H, W), levels or floats in [0, 1].
+        labels: (N,).
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> fingerprint(torch.zeros(1, 1, 2, 2), torch.tensor([3]))[:8]
+        '06d992ae'
+    """
+    digest = sha256(f"{len(images)} {tuple(images.shape[1:])}".encode())
+    for part in torch.split(images, 1000):
+        digest.update(levels(part).cpu().contiguous().numpy().data)
+    digest.update(labels.cpu().to(torch.int64).contiguous().numpy().data)
+    return digest.hexdigest()
+
+
 def identity(found: CorruptedSet) -> str:
-    """What tells one set from another, for numbers that are kept: how it was made, or its place, names and times."""
-    if found.provenance is not None:
-        told = json.dumps(dict(found.provenance), sort_keys=True)
-    else:
-        entries = sorted((each.name, each.stat().st_size, each.stat().st_mtime_ns) for each in found.path.iterdir())
-        told = json.dumps([str(found.path.resolve()), entries])
-    return f"set {sha256(told.encode()).hexdigest()[:16]}"
+    """What tells one set from another, for numbers that are kept.
+
+    Args:
+        found: the set.
+
+    Returns:
+        A digest of what the small files hold and of the others' names, sizes and times; for a set that does not say
+        how it was made, of its place too.
+    """
+    place = str(found.path.resolve()) if found.provenance is None else ""
+    told = [place, *(_content(found.path / name) for name in (PROVENANCE, LABELS)), *sorted(_files(found.path))]
+    return f"set {sha256(json.dumps(told).encode()).hexdigest()[:16]}"
+
+
+def _content(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest() if file.exists() else ""
+
+
+def _files(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, bytes and time of every file below, without hidden ones and those whose content is looked at."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith(".") and name not in (PROVENANCE, LABELS):
+                file = Path(place, name)
+                about = file.stat()
+                yield file.relative_to(folder).as_posix(), about.st_size, about.st_mtime_ns
 
 
 def _counts(found: CorruptedSet) -> Tensor:

@@ -47,7 +47,7 @@ def prepare(spec: RunSpec, bench: Bench) -> Prepared:
         words.append(_told(spec.corrupted, family))
     if spec.keep < 1:
         bench = replace(bench, chosen=subset(len(bench.data.train_labels), spec.keep))
-        words.append(f"a random {spec.keep:.3g} of the training set, {len(bench.train)} images")
+        words.append(f"a random {100 * spec.keep:g} % of the training set, {len(bench.train)} images")
     pool, hardest = bench, choose(spec, bench)
     if hardest is not None:
         chosen = hardest.indices if bench.chosen is None else bench.chosen[hardest.indices]
@@ -56,7 +56,7 @@ def prepare(spec: RunSpec, bench: Bench) -> Prepared:
     if bench.chosen is None:
         words.append(f"all {len(bench.train)} training images")
     if spec.adversarial is not None:
-        words.append(f"trained under {spec.adversarial.train or 'no attack'}, tested under {spec.adversarial.evaluate}")
+        words.append(f"trained under {spec.adversarial.train or 'no attack'}, tested under {spec.adversarial.tested}")
     return Prepared(bench, "; ".join(words), pool, None if hardest is None else hardest.scored)
 
 

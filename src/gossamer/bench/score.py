@@ -190,5 +190,5 @@ def _words(hard: Hard, kept: int, total: int, epochs: int, of: int) -> str:
     name = "EL2N" if hard.score == "el2n" else hard.score.replace("_", " ")
     return (
         f"{kept} of {total} training images, the hardest {how} by {name} {when} of {of} epochs, "
-        f"mean of {hard.models} networks{without}"
+        f"mean of {hard.models} network{'s' if hard.models > 1 else ''}{without}"
     )

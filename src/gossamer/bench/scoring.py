@@ -22,6 +22,7 @@ from gossamer.bench.place import Bench, environment
 from gossamer.bench.prepare import prepare
 from gossamer.bench.score import Scored, score
 from gossamer.bench.sheets import hard_sheet
+from gossamer.bench.shown import name_of
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
 from gossamer.core.errors import MissingError, SettingError, UnknownNameError
@@ -58,8 +59,11 @@ def score_all(
             bars.advance()
     digest = sha256(" ".join(key for each in scored for key in (each.name, *each.runs)).encode()).hexdigest()[:12]
     folder = RunFolder(bench.out / f"scores-{spec.model}-{digest}".replace(":", "_"))
-    title = f"{bench.data.label}, {spec.model}; {prepared.words}; {models} networks"
-    paths = [_write(folder, place, scored, form), *_sheets(place, scored, title, folder.path)]
+    epochs_of = f"{spec.train.epochs} epoch{'s' if spec.train.epochs > 1 else ''}"
+    title = (
+        f"{bench.data.label}, {spec.model}, {epochs_of}; {prepared.words}; {models} network{'s' if models > 1 else ''}"
+    )
+    paths = [_write(folder, place, scored, form), *_sheets(place, scored, title, folder.path, spec.train.epochs)]
     folder.write_json("provenance.json", _provenance(place, scored, title))
     paths += _agreement(console, scored, title, folder)
     for path in [folder.path / "provenance.json", *paths]:
@@ -134,10 +138,11 @@ def _provenance(bench: Bench, scored: Sequence[Scored], title: str) -> dict[str,
     }
 
 
-def _sheets(bench: Bench, scored: Sequence[Scored], title: str, folder: Path) -> list[Path]:
+def _sheets(bench: Bench, scored: Sequence[Scored], title: str, folder: Path, every: int) -> list[Path]:
     paths: list[Path] = []
     for each in scored:
-        told = f"{title}\n{each.name}, under each image: {SCORES[each.name].about}"
+        when = f"{'over' if SCORES[each.name].needs == 'epochs' else 'after'} {each.epochs} of {every} epochs"
+        told = f"{title}\nunder each image: {name_of(each.name)} {when}, {SCORES[each.name].about}"
         paths += hard_sheet(bench, each, told, folder / f"sheet-{each.name}")
     return paths
 
@@ -152,9 +157,9 @@ def _agreement(console: Console, scored: Sequence[Scored], title: str, folder: R
     console.print(_printed(scored, between, table, title))
     if len(scored) < 2:
         return [folder.path / "agreement.json"]
-    names = [each.name for each in scored]
+    names = [name_of(each.name) for each in scored]
     heading = f"{title}\nSpearman's rank correlation between scores"
-    low = min(0.0, float(table.nan_to_num(0.0).min()))
+    low = -1.0 if float(table.nan_to_num(0.0).min()) < 0 else 0.0  # of all such figures, or of all with a negative one
     drawn = grid(table.tolist(), names, names, heading, folder.path / "agreement", low=low, high=1.0, form=".2f")
     return [folder.path / "agreement.json", *drawn]
 
@@ -173,7 +178,7 @@ def _printed(scored: Sequence[Scored], between: dict[str, float | None], table: 
     printed = Table(title=f"{title}\nSpearman's rank correlation", box=box.SIMPLE_HEAD, title_justify="left")
     printed.add_column("", justify="right")
     printed.add_column("score", no_wrap=True)
-    for heading in ("epochs", "networks", *(str(number + 1) for number in range(len(scored)))):
+    for heading in ("epochs", "between networks", *(str(number + 1) for number in range(len(scored)))):
         printed.add_column(heading, justify="right", no_wrap=True)
     for number, (row, each) in enumerate(zip(table.tolist(), scored, strict=True)):
         own = between[each.name]

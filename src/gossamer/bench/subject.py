@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from gossamer.bench.data import load
 from gossamer.bench.data.dataset import Dataset
 from gossamer.bench.models import build, small_dense
+from gossamer.bench.weights import read_weights, unwrapped
 from gossamer.core.errors import DataError, MissingError, SettingError, UnknownNameError
 from gossamer.core.named import select
 
@@ -119,9 +119,10 @@ def _network(name: str, data: Dataset, narrow: float | None) -> nn.Module:
 
 def _loaded(name: str, data: Dataset, place: Path, narrow: float | None) -> nn.Module:
     model = _network(name, data, narrow)
-    state, own = _state(place), model.state_dict()
+    own = model.state_dict()
+    state = unwrapped(read_weights(place), own)
     lacking = [key for key in own if key.startswith("normalize.") and key not in state]
-    if lacking:
+    if lacking and set(state) == set(own) - set(lacking):
         raise DataError(
             f"{place}: expected the normalisation of the inputs among the weights ({', '.join(lacking)}), but it is "
             "not there: the network would see images in [0, 1] as if they were normalised; put the normalisation "
@@ -135,15 +136,3 @@ def _loaded(name: str, data: Dataset, place: Path, narrow: float | None) -> nn.M
         )
     model.load_state_dict(state)
     return model
-
-
-def _state(place: Path) -> dict[str, Tensor]:
-    try:
-        if place.suffix == ".safetensors":
-            return load_file(place)
-        state = torch.load(place, weights_only=True, map_location="cpu")
-    except Exception as error:  # both libraries raise many kinds, all of which mean the same here
-        raise DataError(f"{place}: expected weights, got something else ({type(error).__name__})") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise DataError(f"{place}: expected a state dict of tensors, got something else; save model.state_dict()")
-    return state

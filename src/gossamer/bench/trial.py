@@ -23,6 +23,7 @@ class Trial:
         attacks: in words, as ``gossamer.attack.named`` reads them.
         images: how many test images are attacked, the first ones; None is all.
         batch_size: images at once.
+        seed: of what attacks draw; corruptions have their own.
 
     Raises:
         SettingError: nothing to try it on, or an attack that cannot evaluate.
@@ -39,6 +40,7 @@ class Trial:
     attacks: tuple[str, ...] = ()
     images: int | None = None
     batch_size: int = 250
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse before hours of measuring what could not be measured."""

@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import torch
 import typer
@@ -12,6 +12,7 @@ from rich.console import Console
 from gossamer._version import __version__
 from gossamer.core.errors import UserError
 
+INTERRUPTED = 130  # 128 and the number of SIGINT: what shells give for Ctrl-C
 ABOUT = "Train sparse neural networks, and learn when they beat dense ones on data that is hard."
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, help=ABOUT)
@@ -28,18 +29,30 @@ def _version(version: Annotated[bool, typer.Option("--version", help="print the 
 
 
 def main() -> None:
-    """Run the command line; what a user can mend is said in a line, without a traceback."""
+    """Run the command line; what a user can mend is said in a line, without a traceback, as is Ctrl-C."""
     sys.path.insert(0, "")  # a network of the user's own lies beside them
     warnings.showwarning = _saying_each_once()
     try:
         app()
+    except KeyboardInterrupt:
+        interrupted()
+    except SystemExit as error:
+        if error.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            interrupted()
+        raise
     except UserError as error:
         _fail(str(error))
     except OSError as error:
         _fail(
-            f"expected to read and write {error.filename or 'the files of the run'}, got: {error.strerror or error}; "
+            f"expected to read and write {error.filename or 'all files'}, got: {error.strerror or error}; "
             "mend that and run the same command again: what was finished is kept"
         )
+
+
+def interrupted() -> NoReturn:
+    """Say what Ctrl-C has done, and end as a shell expects it."""
+    print("interrupted; the same command goes on where it was", file=sys.stderr)
+    sys.exit(INTERRUPTED)
 
 
 def _fail(message: str) -> None:

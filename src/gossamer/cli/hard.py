@@ -36,7 +36,10 @@ from gossamer.cli.options import (
     Threads,
     Train,
 )
+from gossamer.core.errors import SettingError
 from gossamer.hardness import SCORES
+
+KINDS = "names with commas, p1 (3), standard (15), all (19) or bar (10); of grey images those that fit"
 
 
 @app.command()
@@ -52,7 +55,7 @@ def score(
     score_models: ScoreModels = 3,
     score_epochs: ScoreEpochs = None,
     corrupt_train: CorruptTrain = None,
-    severity: Severity = 5,
+    severity: Severity = None,
     family: Family = None,
     frost: Frost = None,
     keep: Keep = 1.0,
@@ -67,7 +70,9 @@ def score(
     shortcuts = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     settings = session.train_settings(model, shortcuts, train or [])
     bench = session.bench(data, folder, out, device, threads, checkpoint_seconds)
-    difficulty = Difficulty(keep=keep, corrupted=options.corrupted(corrupt_train, severity, family, frost))
+    difficulty = Difficulty(
+        keep=keep, corrupted=options.corrupted(corrupt_train, severity, family, frost, bench.data.channels)
+    )
     spec = session.base(bench, data, model, settings, difficulty)
     score_all(console, bench, spec, names, score_models, score_epochs, format_)
 
@@ -76,7 +81,12 @@ def score(
 def corrupt(
     data: Data = "digits",
     to: Annotated[Path, typer.Option(help="folder of the corrupted set")] = Path("corrupted"),
-    kinds: Annotated[str, typer.Option(help="names with commas, standard (15), all (19), bar (10) or p1")] = "standard",
+    kinds: Annotated[
+        str,
+        typer.Option(
+            help="names with commas, p1 (3), standard (15), all (19) or bar (10); grey images: those that fit"
+        ),
+    ] = "standard",
     severities: Annotated[str, typer.Option(help="with commas, 1 to 6")] = "1,2,3,4,5",
     split: Annotated[str, typer.Option(help="test or train")] = "test",
     layout: Annotated[str, typer.Option(help="cifar-c (an .npy a kind) or folders (a PNG an image)")] = "cifar-c",
@@ -87,17 +97,21 @@ def corrupt(
     threads: Threads = None,
 ) -> None:
     """Write a data set corrupted by every kind at every severity; interrupted, the same command goes on."""
-    how = Corrupted.parse(kinds, seed=seed, family=family, frost=frost)
     chosen = options.whole_numbers(severities, "severities", "1,3,5")
     session.use_threads(threads)
-    write(console, load(data, folder=folder), to, how, chosen, split, layout)
+    clean = load(data, folder=folder)
+    how = Corrupted.parse(kinds, clean.channels, seed=seed, family=family, frost=frost)
+    write(console, clean, to, how, chosen, split, layout)
 
 
 @app.command()
 def evaluate(
     checkpoint: Annotated[Path, typer.Argument(help="folder of a finished run, or a file of weights")],
     corruptions: Annotated[
-        str | None, typer.Option(help="names with commas, standard (15), all (19), bar (10) or p1")
+        str | None,
+        typer.Option(
+            help="names with commas, p1 (3), standard (15), all (19) or bar (10); grey images: those that fit"
+        ),
     ] = None,
     severities: Annotated[
         str | None, typer.Option(help="with commas, 1 to 6; default: 1 to 5, or all of the corrupted set")
@@ -119,13 +133,16 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Try a trained network on corrupted and attacked images, beside a baseline if one is named."""
-    how = None if corruptions is None else Corrupted.parse(corruptions, seed=seed, family=family, frost=frost)
+    if corruptions is None and corrupted_set is None and severities is not None:
+        raise SettingError("expected --corruptions or --corrupted-set with --severities, which does nothing alone")
     chosen = None if severities is None else options.whole_numbers(severities, "severities", "1,3,5")
-    trial = Trial(
-        corrupted=how, severities=chosen, folder=corrupted_set, attacks=tuple(attack or ()), images=images,
-        batch_size=batch_size,
-    )  # fmt: skip
     place = session.place(device, threads)
     tried = subject(checkpoint, data, folder, model, place)
     beside = None if baseline is None else subject(baseline, data, folder, model, place)
+    made = {"seed": seed, "family": family, "frost": frost}
+    how = None if corruptions is None else Corrupted.parse(corruptions, tried.data.channels, **made)
+    trial = Trial(
+        corrupted=how, severities=chosen, folder=corrupted_set, attacks=tuple(attack or ()), images=images,
+        batch_size=batch_size, seed=seed,
+    )  # fmt: skip
     judge(console, tried, trial, beside)

@@ -1,8 +1,8 @@
 """What the commands are told: one option each, and how words become settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,14 +29,16 @@ Keep = Annotated[float, typer.Option(help="random share of the training set, the
 CorruptTrain = Annotated[
     str | None, typer.Option(help="corrupt training and test images: names with commas, p1, standard or all")
 ]
-Severity = Annotated[int, typer.Option(help="of the corruption, 1 to 6")]
+Severity = Annotated[int | None, typer.Option(help="of the corruption, 1 to 6; default: 5")]
 Family = Annotated[str | None, typer.Option(help="corruption constants: cifar-c, tinyimagenet-c, imagenet-c")]
 Frost = Annotated[str | None, typer.Option(help="folder of the frost photographs, or procedural")]
 AdversarialOption = Annotated[
     str | None,
     typer.Option("--adversarial", help="attack every training batch, such as pgd10, or none of them"),
 ]
-EvalAttack = Annotated[str, typer.Option(help="attack on the test set of adversarial runs")]
+EvalAttack = Annotated[
+    str | None, typer.Option(help="attack on the test set of adversarial runs; default: pgd20 within the same radius")
+]
 AttackImages = Annotated[int | None, typer.Option(help="how many test images are attacked; default: all")]
 Out = Annotated[Path, typer.Option(help="folder of all runs")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto")]
@@ -46,19 +48,35 @@ Checkpoint = Annotated[float, typer.Option(help="seconds between checkpoints")]
 
 def hard(text: str | None, models: int, epochs: int | None, per_class: bool, drop: float) -> Hard | None:
     """--hard and what goes with it."""
-    return None if text is None else Hard.parse(text, models=models, epochs=epochs, per_class=per_class, drop=drop)
+    if text is None:
+        _alone("--hard", {"--score-epochs": epochs, "--per-class": per_class, "--drop-hardest": drop})
+        return None
+    return Hard.parse(text, models=models, epochs=epochs, per_class=per_class, drop=drop)
 
 
-def corrupted(text: str | None, severity: int, family: str | None, frost: str | None) -> Corrupted | None:
+def corrupted(
+    text: str | None, severity: int | None, family: str | None, frost: str | None, channels: int
+) -> Corrupted | None:
     """--corrupt-train and what goes with it."""
-    return None if text is None else Corrupted.parse(text, severity=severity, family=family, frost=frost)
+    if text is None:
+        _alone("--corrupt-train", {"--severity": severity, "--family": family, "--frost": frost})
+        return None
+    how = {} if severity is None else {"severity": severity}
+    return Corrupted.parse(text, channels, family=family, frost=frost, **how)
 
 
-def adversarial(train: str | None, evaluate: str, images: int | None) -> Adversarial | None:
+def adversarial(train: str | None, evaluate: str | None, images: int | None) -> Adversarial | None:
     """--adversarial and what goes with it."""
     if train is None:
+        _alone("--adversarial", {"--eval-attack": evaluate, "--attack-images": images})
         return None
     return Adversarial(train=None if train == "none" else train, evaluate=evaluate, images=images)
+
+
+def _alone(needed: str, given: Mapping[str, Any]) -> None:
+    """Refuse options that would do nothing, as the one they belong to is not given."""
+    if told := [name for name, value in given.items() if value]:
+        raise SettingError(f"expected {needed} with {' and '.join(told)}, which would do nothing without it; add it")
 
 
 def names(text: str) -> list[str]:

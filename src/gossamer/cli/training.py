@@ -64,11 +64,11 @@ def train(
     per_class: PerClass = False,
     drop_hardest: Drop = 0.0,
     corrupt_train: CorruptTrain = None,
-    severity: Severity = 5,
+    severity: Severity = None,
     family: Family = None,
     frost: Frost = None,
     adversarial: AdversarialOption = None,
-    eval_attack: EvalAttack = "pgd20",
+    eval_attack: EvalAttack = None,
     attack_images: AttackImages = None,
     keep: Keep = 1.0,
     out: Out = Path("runs"),
@@ -77,15 +77,15 @@ def train(
     checkpoint_seconds: Checkpoint = CHECKPOINT_SECONDS,
 ) -> None:
     """Train one network and evaluate it; killed anywhere, the same command goes on."""
-    chosen = Difficulty(
-        keep=keep,
-        hard=options.hard(hard, score_models, score_epochs, per_class, drop_hardest),
-        corrupted=options.corrupted(corrupt_train, severity, family, frost),
-        adversarial=options.adversarial(adversarial, eval_attack, attack_images),
-    )
     shortcuts = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     settings = session.train_settings(model, shortcuts, train or [])
     bench = session.bench(data, folder, out, device, threads, checkpoint_seconds)
+    chosen = Difficulty(
+        keep=keep,
+        hard=options.hard(hard, score_models, score_epochs, per_class, drop_hardest),
+        corrupted=options.corrupted(corrupt_train, severity, family, frost, bench.data.channels),
+        adversarial=options.adversarial(adversarial, eval_attack, attack_images),
+    )
     spec = session.base(bench, data, model, settings, chosen)
     spec = session.with_method(spec, method, sparsity, seed, set_ or [])
     with Bars(console) as bars:
@@ -124,11 +124,11 @@ def compare(
     per_class: PerClass = False,
     drop_hardest: Drop = 0.0,
     corrupt_train: CorruptTrain = None,
-    severity: Severity = 5,
+    severity: Severity = None,
     family: Family = None,
     frost: Frost = None,
     adversarial: AdversarialOption = None,
-    eval_attack: EvalAttack = "pgd20",
+    eval_attack: EvalAttack = None,
     attack_images: AttackImages = None,
     keep: Keep = 1.0,
     out: Out = Path("runs"),
@@ -137,15 +137,15 @@ def compare(
     checkpoint_seconds: Checkpoint = CHECKPOINT_SECONDS,
 ) -> None:
     """Train dense and sparse networks on the same samples and say honestly which is better."""
-    chosen = Difficulty(
-        keep=keep,
-        hard=options.hard(hard, score_models, score_epochs, per_class, drop_hardest),
-        corrupted=options.corrupted(corrupt_train, severity, family, frost),
-        adversarial=options.adversarial(adversarial, eval_attack, attack_images),
-    )
     shortcuts = {"epochs": epochs, "batch_size": batch_size, "lr": lr}
     settings = session.train_settings(model, shortcuts, train or [])
     bench = session.bench(data, folder, out, device, threads, checkpoint_seconds)
+    chosen = Difficulty(
+        keep=keep,
+        hard=options.hard(hard, score_models, score_epochs, per_class, drop_hardest),
+        corrupted=options.corrupted(corrupt_train, severity, family, frost, bench.data.channels),
+        adversarial=options.adversarial(adversarial, eval_attack, attack_images),
+    )
     spec = session.base(bench, data, model, settings, chosen)
     session.compare(console, bench, spec, options.names(methods), options.numbers(sparsity), seeds, set_ or [])
 

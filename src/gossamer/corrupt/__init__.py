@@ -8,6 +8,7 @@ from gossamer.corrupt.apply import corrupt
 from gossamer.corrupt.families import FAMILIES
 from gossamer.corrupt.frost import frost_source
 from gossamer.corrupt.layouts import CorruptedSet, read_corrupted
+from gossamer.corrupt.recipe import SEVERITIES
 from gossamer.corrupt.result import Robustness
 from gossamer.corrupt.robustness import robustness, robustness_of_set
 from gossamer.corrupt.table import CORRUPTIONS, STANDARD
@@ -18,6 +19,7 @@ __all__ = [
     "CORRUPTIONS",
     "FAMILIES",
     "P1_KINDS",
+    "SEVERITIES",
     "STANDARD",
     "CorruptedSet",
     "Robustness",

@@ -1,7 +1,6 @@
 """Corrupt a batch of images."""
 
 from collections.abc import Sequence
-from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,8 @@ import torch
 from torch import Tensor
 
 from gossamer.core.errors import DataError, SettingError, UnknownNameError
+from gossamer.core.given import check_seed, check_tensor
+from gossamer.core.schedule import is_whole
 from gossamer.corrupt.families import LARGEST, constants, family_of
 from gossamer.corrupt.kind import Corruption
 from gossamer.corrupt.streams import Streams
@@ -38,8 +39,8 @@ def corrupt(
         images: (B, C, H, W), square; uint8 levels or float in [0, 1]; one or three channels.
         name: a name of ``CORRUPTIONS``.
         severity: 1 to 5 as published; 0 changes nothing; 6 goes on as ``families.constants`` says (P1 Appendix B).
-        seed: the same (seed, index, name, severity) gives the same picture, whatever the batch and its order; exactly
-            on CPUs, within one level across devices.
+        seed: 0 or more; the same (seed, index, name, severity) gives the same picture, whatever the batch and its
+            order; exactly on CPUs, within one level across devices.
         index: of each image in its data set, (B,); default 0, 1, ...
         family: whose constants: ``"cifar-c"`` (32 px), ``"tinyimagenet-c"`` (64 px), ``"imagenet-c"`` (224 px);
             default: the one of this size.
@@ -48,11 +49,12 @@ def corrupt(
             photographs; ``frost_source`` says which.
 
     Returns:
-        Shape, type and device of ``images``; float results are levels divided by 255.
+        Shape, type and device of ``images``; float results are levels divided by 255, rounded to that type: in half
+        precision too ``corrupt`` and ``robustness`` read the same levels from them again.
 
     Raises:
         UnknownNameError: no such corruption or family.
-        SettingError: a severity outside 0 to 6, or a size without published constants.
+        SettingError: a severity outside 0 to 6, a seed below 0, or a size without published constants.
         DataError: images that are no square pictures in range, or grey where colours are needed.
         MissingError: a folder without the photographs of frost.
 
@@ -104,29 +106,16 @@ def precision(images: Tensor) -> torch.dtype:
     return torch.float32 if images.device.type == "mps" else torch.float64
 
 
-def check_seed(seed: int) -> None:
-    """Refuse a seed that is no whole number.
-
-    Args:
-        seed: any whole number.
-
-    Raises:
-        SettingError: it is something else, such as None or a generator.
-    """
-    if not _whole(seed):
-        raise SettingError(f"expected a whole number as seed, got {seed!r}; the same seed gives the same pictures")
-
-
 def check_severity(severity: int) -> None:
     """Refuse a severity that is not a whole number from 0 to 6.
 
     Args:
-        severity: 1 is the weakest.
+        severity: 1 is the weakest, 5 the strongest published one, 6 is extrapolated.
 
     Raises:
         SettingError: it is something else.
     """
-    if not _whole(severity) or not 0 <= severity <= LARGEST:
+    if not is_whole(severity) or not 0 <= severity <= LARGEST:
         raise SettingError(
             f"expected a severity of 1 to 5 (0 changes nothing, {LARGEST} is extrapolated), got {severity!r}"
         )
@@ -141,8 +130,9 @@ def check_images(images: Tensor, colour: bool, name: str) -> None:
         name: of the corruption, for the message.
 
     Raises:
-        DataError: another shape, type or range.
+        DataError: another shape, type or range, or no tensor.
     """
+    check_tensor(images, "images")
     if images.ndim != 4 or images.shape[2] != images.shape[3] or images.shape[1] not in (1, 3):
         raise DataError(
             f"{name}: expected square images (B, C, H, W) with 1 or 3 channels, got {tuple(images.shape)}; crop or "
@@ -167,15 +157,10 @@ def check_images(images: Tensor, colour: bool, name: str) -> None:
 
 def _indices(index: Sequence[int] | Tensor, count: int) -> list[int]:
     given = index.tolist() if isinstance(index, Tensor) else list(index)
-    whole = all(_whole(one) and 0 <= one < 2**63 for one in given)
+    whole = all(is_whole(one) and 0 <= one < 2**63 for one in given)
     if len(given) != count or not whole:
         raise DataError(
             f"expected {count} indices, whole numbers of 0 or more, one an image, got {len(given)}: "
             f"{', '.join(map(str, given[:3]))}{', ...' if len(given) > 3 else ''}"
         )
     return given
-
-
-def _whole(value: object) -> bool:
-    """A whole number, of numpy's too; True is none."""
-    return isinstance(value, Integral) and not isinstance(value, bool)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from gossamer.core.errors import DataError
@@ -40,6 +41,22 @@ def classes_of(outputs: Tensor, labels: Tensor) -> Tensor:  # (B, K) or (B,) -> 
             "for another data set"
         )
     return outputs.argmax(1).cpu()
+
+
+def shown(images: Tensor, model: nn.Module | Predict) -> Tensor:
+    """Levels as a model takes them: in [0, 1], on its device, of the type of its weights.
+
+    Args:
+        images: levels, uint8 (B, C, H, W).
+        model: a function, or a module without weights, is given float32.
+
+    Returns:
+        (B, C, H, W).
+    """
+    weights = list(model.parameters()) if isinstance(model, nn.Module) else []
+    place = weights[0].device if weights else images.device
+    kind = next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float32)
+    return images.to(place).to(kind) / 255  # levels are whole in every type, so that rounding comes once
 
 
 @contextmanager

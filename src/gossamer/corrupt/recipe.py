@@ -9,7 +9,9 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from gossamer.core.errors import DataError, SettingError, UnknownNameError
-from gossamer.corrupt.apply import check_images, check_seed, check_severity, corrupt, levels
+from gossamer.core.given import check_seed, check_tensor
+from gossamer.corrupt.apply import check_images, check_severity, corrupt, levels
+from gossamer.corrupt.families import LARGEST
 from gossamer.corrupt.frost import PHOTOGRAPHS, PROCEDURAL, folder_of
 from gossamer.corrupt.table import CORRUPTIONS
 
@@ -31,7 +33,7 @@ class Recipe:
     """Everything but the images, the kind and the severity.
 
     Args:
-        seed: of the random kinds.
+        seed: of the random kinds, 0 or more.
         family: whose constants; None: those of the images' size.
         frost: pictures of ice, as ``corrupt`` takes them.
     """
@@ -97,11 +99,11 @@ def check_fit(images: Images, kinds: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def check_severities(severities: Iterable[int]) -> tuple[int, ...]:
-    """Refuse severities that are not 1 to 6, rising.
+def check_severities(severities: Iterable[int] | int) -> tuple[int, ...]:
+    """Refuse severities that are not 1 to 5, or 6, which is extrapolated, rising.
 
     Args:
-        severities: whole numbers.
+        severities: whole numbers, or a single one.
 
     Returns:
         Them.
@@ -109,15 +111,18 @@ def check_severities(severities: Iterable[int]) -> tuple[int, ...]:
     Raises:
         SettingError: another number, none, or not in rising order.
     """
-    given = tuple(severities)
+    given = tuple(severities) if isinstance(severities, Iterable) else (severities,)
     for severity in given:
         check_severity(severity)
     if not given or 0 in given or list(given) != sorted(set(given)):
-        raise SettingError(f"expected severities out of 1 to 6, rising, got {given}; clean images are no severity here")
+        raise SettingError(
+            f"expected severities of 1 to 5 ({LARGEST} is extrapolated), rising, got {given}; clean images are no "
+            "severity here"
+        )
     return tuple(int(severity) for severity in given)
 
 
-def check_labels(images: Images, labels: Any) -> Tensor:
+def check_labels(images: Images, labels: Tensor) -> Tensor:
     """Refuse labels that do not belong to the images.
 
     Args:
@@ -128,13 +133,13 @@ def check_labels(images: Images, labels: Any) -> Tensor:
         The labels, int64 on the CPU.
 
     Raises:
-        DataError: another length or type, or no images.
+        DataError: another length or type, no images, or no tensor.
     """
-    if not isinstance(labels, Tensor) or labels.ndim != 1 or len(labels) != len(images) or not len(images):
-        shape = tuple(labels.shape) if isinstance(labels, Tensor) else type(labels).__name__
+    check_tensor(labels, "labels")
+    if labels.ndim != 1 or len(labels) != len(images) or not len(images):
         raise DataError(
-            f"expected as many labels as images, and some, got {len(images):,} images and labels {shape}; give a "
-            "tensor (N,)"
+            f"expected as many labels as images, and some, got {len(images):,} images and labels "
+            f"{tuple(labels.shape)}; give a tensor (N,)"
         )
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == labels.new_zeros(0).bool().dtype:
         raise DataError(f"expected whole numbers as labels, got {labels.dtype}; convert them by .long()")

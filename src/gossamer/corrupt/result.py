@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import sqrt
 from statistics import fmean
 
 from gossamer.core.errors import DataError
+from gossamer.core.interval import wilson_interval
 from gossamer.corrupt.table import CORRUPTIONS, STANDARD
 
 Cell = tuple[str, int]  # kind, severity
 CLEAN: Cell = ("clean", 0)
-Z = 1.959964  # of a 95 % interval
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Robustness:
         return [self._row(cell, gains.get(cell)) for cell in sorted(self.accuracy, key=lambda cell: cell != CLEAN)]
 
     def _row(self, cell: Cell, gain: float | None) -> dict[str, str | int | float | None]:
-        low, high = interval(self.accuracy[cell], self.count)
+        low, high = wilson_interval(self.accuracy[cell], self.count)
         group = CORRUPTIONS[cell[0]].group if cell[0] in CORRUPTIONS else "clean" if cell == CLEAN else "other"
         return {
             "kind": cell[0],
@@ -160,22 +159,3 @@ class Robustness:
             lines += [f"mean of the {len(STANDARD)} standard kinds {self.standard_mean:.2%}"]
         lines += [f"mCE against the given baseline {self.mce:.2%}"] if self.mce is not None else []
         return "\n".join(lines)
-
-
-def interval(share: float, count: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (1927): where the true accuracy lies, as far as the images' number tells.
-
-    Args:
-        share: in [0, 1].
-        count: of the images.
-
-    Returns:
-        Its ends, in [0, 1].
-
-    Example:
-        >>> tuple(round(end, 3) for end in interval(0.5, 1000))
-        (0.469, 0.531)
-    """
-    middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
-    half = Z / (1 + Z**2 / count) * sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
-    return 0.0 if share == 0 else middle - half, 1.0 if share == 1 else middle + half  # exactly, at the ends

@@ -10,7 +10,7 @@ from gossamer.core.errors import SettingError
 from gossamer.corrupt.apply import levels
 from gossamer.corrupt.families import family_of
 from gossamer.corrupt.layouts import CorruptedSet
-from gossamer.corrupt.predict import Predict, classes_of, evaluating
+from gossamer.corrupt.predict import Predict, classes_of, evaluating, shown
 from gossamer.corrupt.recipe import SEVERITIES, Images, Recipe, check_fit, check_labels, check_severities
 from gossamer.corrupt.result import CLEAN, Cell, Robustness
 from gossamer.corrupt.table import STANDARD
@@ -24,8 +24,8 @@ def robustness(
     images: Images,
     labels: Tensor,
     *,
-    kinds: Sequence[str] = STANDARD,
-    severities: Sequence[int] = SEVERITIES,
+    kinds: Sequence[str] | str = STANDARD,
+    severities: Sequence[int] | int = SEVERITIES,
     seed: int = 0,
     family: str | None = None,
     frost: str | Path | None = None,
@@ -42,12 +42,12 @@ def robustness(
 
     Args:
         model: a module, used in evaluation mode and left as it was, or any function; takes images (B, C, H, W) in
-            [0, 1], normalises by itself, and returns logits (B, K) or classes (B,).
+            [0, 1], of its weights' type, normalises by itself, and returns logits (B, K) or classes (B,).
         images: (N, C, H, W), levels or floats in [0, 1], or anything whose slices are such.
         labels: (N,).
-        kinds: names of ``CORRUPTIONS``; default: the 15 standard ones.
-        severities: rising, out of 1 to 6.
-        seed: of the random kinds.
+        kinds: names of ``CORRUPTIONS``, or a single one; default: the 15 standard ones.
+        severities: rising, of 1 to 5 as published, or 6, extrapolated; or a single one.
+        seed: of the random kinds, 0 or more.
         family: whose constants, as in ``corrupt``.
         frost: pictures of ice, as in ``corrupt``; the result says which.
         baseline: the result of another model on the same images, or its accuracies by kind and severity.
@@ -74,9 +74,9 @@ def robustness(
         >>> found.clean, found.mean
         (1.0, 1.0)
     """
-    recipe = Recipe(seed, family_of(int(images[0:1].shape[-1]), family) if len(images) else family, frost)
     own = check_labels(images, labels)
     names, chosen = check_fit(images, kinds), check_severities(severities)
+    recipe = Recipe(seed, family_of(int(images[0:1].shape[-1]), family), frost)
     ice = recipe.ice(names)
     check_batch_size(batch_size)
 
@@ -98,8 +98,8 @@ def robustness_of_set(
     model: nn.Module | Predict,
     corrupted: CorruptedSet,
     *,
-    kinds: Sequence[str] | None = None,
-    severities: Sequence[int] | None = None,
+    kinds: Sequence[str] | str | None = None,
+    severities: Sequence[int] | int | None = None,
     clean: tuple[Tensor, Tensor] | None = None,
     baseline: Robustness | Mapping[Cell, float] | None = None,
     batch_size: int = 500,
@@ -111,8 +111,8 @@ def robustness_of_set(
     Args:
         model: as in ``robustness``.
         corrupted: what ``read_corrupted`` found.
-        kinds: default: all of the set.
-        severities: default: all of the set.
+        kinds: names, or a single one; default: all of the set.
+        severities: whole numbers, or a single one; default: all of the set.
         clean: clean images and labels to measure as well; the sets hold none.
         baseline: as in ``robustness``.
         batch_size: images at once.
@@ -124,7 +124,7 @@ def robustness_of_set(
 
     Raises:
         UnknownNameError: a kind that the set does not have.
-        SettingError: the batch size is no number above 0.
+        SettingError: the batch size is no number above 0, or the severities are not rising.
         DataError: a severity that the set does not have, or images or labels that do not fit each other or the model.
     """
     check_batch_size(batch_size)
@@ -136,7 +136,9 @@ def robustness_of_set(
         elif pair is not None:
             yield from zip(torch.split(pair[0], batch_size), torch.split(pair[1], batch_size), strict=True)
 
-    asked = [(kind, severity) for kind in kinds or corrupted.kinds for severity in severities or corrupted.severities]
+    names = (kinds,) if isinstance(kinds, str) else kinds or corrupted.kinds
+    chosen = check_severities(corrupted.severities if severities is None else severities)
+    asked = [(kind, severity) for kind in names for severity in chosen]
     for cell in asked:
         corrupted.check(*cell)
     accuracy = _measured(model, [CLEAN] * (pair is not None) + asked, batches, known or {}, after)
@@ -165,11 +167,9 @@ def _measured(
 
 
 def _accuracy(model: nn.Module | Predict, batches: Batches) -> float:
-    place = next(model.parameters(), torch.empty(0)).device if isinstance(model, nn.Module) else None
     right = count = 0
     for images, labels in batches:
-        moved = images if place is None else images.to(place)
-        right += int((classes_of(model(moved.float() / 255), labels) == labels).sum())
+        right += int((classes_of(model(shown(images, model)), labels) == labels).sum())
         count += len(labels)
     return right / count
 

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 from gossamer.core.errors import DataError, SettingError, UnknownNameError
+from gossamer.core.given import check_seed
 from gossamer.corrupt.apply import check_severity
+from gossamer.corrupt.families import LARGEST
 from gossamer.corrupt.recipe import Recipe, check_fit
 from gossamer.corrupt.streams import Streams
 
@@ -42,8 +44,8 @@ def corrupt_training(
     Args:
         images: (N, C, H, W), levels or floats in [0, 1].
         kinds: names of ``CORRUPTIONS``; default: the three that P1 names.
-        severity: 1 to 6; P1 has 5, and 2, 4 and 6 in its Appendix B.
-        seed: of kinds and pictures.
+        severity: 1 to 5 as published, 6 extrapolated; P1 has 5, and 2, 4 and 6 in its Appendix B.
+        seed: of kinds and pictures, 0 or more.
         mixing: ``"per_image"``: a kind is drawn for each image, all equally likely, independently of its class
             (assumed); ``"all"``: the one named kind for all.
         part: ``"train"`` and ``"test"`` draw different numbers from the same seed.
@@ -56,7 +58,7 @@ def corrupt_training(
 
     Raises:
         UnknownNameError: no such corruption, part, mixing or family.
-        SettingError: a severity outside 1 to 6, several kinds with ``mixing="all"``.
+        SettingError: a severity outside 1 to 6, a seed below 0, several kinds with ``mixing="all"``.
         DataError: images that cannot be corrupted, or indices that do not fit them.
 
     Example:
@@ -64,11 +66,15 @@ def corrupt_training(
         >>> corrupt_training(clean, ["gaussian_noise", "impulse_noise"])[1]
         tensor([1, 0, 1, 0, 0, 0])
     """
+    check_seed(seed)
     recipe = Recipe(derived(seed, part), family, frost)
     names = check_fit(images, kinds)
     check_severity(severity)
     if severity == 0:
-        raise SettingError("expected a severity of 1 to 6, got 0, which changes nothing; train on the clean images")
+        raise SettingError(
+            f"expected a severity of 1 to 5 ({LARGEST} is extrapolated), got 0, which changes nothing; train on the "
+            "clean images"
+        )
     where = torch.arange(len(images)) if index is None else torch.as_tensor(index)
     if where.shape != (len(images),):
         raise DataError(f"expected {len(images)} indices, one an image, got {tuple(where.shape)}")

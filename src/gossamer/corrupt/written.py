@@ -54,7 +54,7 @@ def write_corrupted(
     labels: Tensor,
     folder: str | Path,
     kinds: Sequence[str] = STANDARD,
-    severities: Sequence[int] = SEVERITIES,
+    severities: Sequence[int] | int = SEVERITIES,
     *,
     seed: int = 0,
     family: str | None = None,
@@ -75,7 +75,7 @@ def write_corrupted(
         labels: (N,).
         folder: an empty or new folder, or the one to go on with.
         kinds: names of ``CORRUPTIONS``; default: the 15 standard ones.
-        severities: rising, out of 1 to 6.
+        severities: rising, of 1 to 5 as published, or 6, extrapolated; or a single one.
         seed: of the random kinds.
         family: whose constants, as in ``corrupt``.
         frost: pictures of ice, as in ``corrupt``.

@@ -1,7 +1,7 @@
 """Accuracy against sparsity (the axes of P1's figures 2, 4 and 5): one line a method, dense as a band."""
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle, pairwise
+from itertools import pairwise
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -16,6 +16,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 WIDTH = 110  # letters a line of the title
 DASHES = ("-", "--", "-.", ":")
+LINE = 3  # sparsities; through fewer a line would show a course that nobody measured
 
 
 def accuracy(
@@ -46,6 +47,7 @@ def accuracy(
         axes.set_ylabel(f"{label} (%)")
     seeds = max(row["seeds"] for row in rows)
     spread = f"mean ± standard deviation over {seeds} seeds" if seeds > 1 else "one seed"
+    spread += "; each panel has its own scale" if len(measures) > 1 else ""
     width = WIDTH * figure.get_figwidth() / 7.2
     lines = [line for part in (*title.split("\n"), spread) for line in wrap(part, int(width))]
     figure.suptitle("\n".join(lines), fontsize=8.5, x=0.01, horizontalalignment="left", parse_math=False)
@@ -57,16 +59,17 @@ def _draw(axes: Axes, rows: Sequence[dict[str, Any]], prefix: str) -> None:
     """One panel: a line a method, dense as a band."""
     _draw_dense(axes, [row for row in rows if row["method"] == "dense"], prefix)
     sparse = list(dict.fromkeys(row["method"] for row in rows if row["method"] != "dense"))
-    looks = zip(cycle(COLOURS), cycle(MARKERS), (dash for dash in cycle(DASHES) for _ in COLOURS), strict=False)
+    levels = {row["asked_sparsity"] for row in rows if row["method"] != "dense"}
     apart = _spacing([100 * row["asked_sparsity"] for row in rows if row["method"] != "dense"], len(sparse))
-    for place, (method, (colour, marker, dash)) in enumerate(zip(sparse, looks, strict=False)):
+    for place, method in enumerate(sparse):
+        colour, marker, dash = _look(place)
         own = sorted((row for row in rows if row["method"] == method), key=lambda row: float(row["asked_sparsity"]))
         axes.errorbar(
             # a little apart, so that bars of methods at one sparsity can be told from one another
             [100 * row["asked_sparsity"] + apart * (place - (len(sparse) - 1) / 2) for row in own],
             [100 * row[f"{prefix}accuracy"] for row in own],
             yerr=[100 * (row[f"{prefix}accuracy_std"] or 0.0) for row in own],
-            color=colour, marker=marker, linestyle=dash, markersize=5, linewidth=0.9,
+            color=colour, marker=marker, linestyle=dash if len(levels) >= LINE else "none", markersize=5, linewidth=0.9,
             elinewidth=0.8, capsize=2, label=method,
         )  # fmt: skip
     axes.set_xticks(sorted({100 * row["asked_sparsity"] for row in rows if row["method"] != "dense"} or {0.0}))
@@ -74,6 +77,12 @@ def _draw(axes: Axes, rows: Sequence[dict[str, Any]], prefix: str) -> None:
     axes.set_xlabel("sparsity (%); points are set a little apart")
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def _look(place: int) -> tuple[str, str, str]:
+    """Colour, marker and dashes: the second seven have other markers to the colours, so that they need no line."""
+    more, colour = divmod(place, len(COLOURS))
+    return COLOURS[colour], MARKERS[(colour + more) % len(MARKERS)], DASHES[more % len(DASHES)]
 
 
 def _spacing(sparsities: Sequence[float], methods: int) -> float:

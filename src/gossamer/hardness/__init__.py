@@ -1,4 +1,7 @@
-"""Per-sample difficulty: arrays in, ``(N,)`` out, larger is harder; and how to collect those arrays in any loop."""
+"""Per-sample difficulty: arrays in, ``(N,)`` out, larger is harder; and how to collect those arrays in any loop.
+
+Arrays are torch's tensors or numpy's; what comes out is a tensor.
+"""
 
 from gossamer.hardness.collect import collect, collect_features
 from gossamer.hardness.collector import Collector

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from gossamer.core.errors import DataError
+from gossamer.hardness.arrays import Array, as_tensor
 
 BLOCK = 2**21  # numbers in float64 at a time: 16 MB, so that ImageNet's 1.28 million rows need no 10 GB copy
 
 Rows = Callable[[Tensor, Tensor], Tensor]
 
 
-def as_models(score: str, logits: Tensor, labels: Tensor) -> Tensor:
+def as_models(score: str, logits: Array, labels: Array) -> Tensor:
     """Logits of one or several models as (K, N, C), checked.
 
     Args:
@@ -30,6 +31,7 @@ def as_models(score: str, logits: Tensor, labels: Tensor) -> Tensor:
         >>> as_models("el2n", torch.zeros(4, 3), torch.tensor([0, 1, 2, 0])).shape
         torch.Size([1, 4, 3])
     """
+    logits, labels = as_tensor(logits, "logits"), as_tensor(labels, "labels")
     models = logits.unsqueeze(0) if logits.ndim == 2 else logits
     if models.ndim != 3 or not _fits(models, labels):
         raise DataError(
@@ -40,7 +42,7 @@ def as_models(score: str, logits: Tensor, labels: Tensor) -> Tensor:
     return models
 
 
-def as_runs(score: str, logits: Tensor, labels: Tensor, epochs: int = 1) -> Tensor:
+def as_runs(score: str, logits: Array, labels: Array, epochs: int = 1) -> Tensor:
     """Logits of one or several runs as (K, E, N, C), checked.
 
     Args:
@@ -59,6 +61,7 @@ def as_runs(score: str, logits: Tensor, labels: Tensor, epochs: int = 1) -> Tens
         >>> as_runs("aum", torch.zeros(5, 4, 3), torch.tensor([0, 1, 2, 0])).shape
         torch.Size([1, 5, 4, 3])
     """
+    logits, labels = as_tensor(logits, "logits"), as_tensor(labels, "labels")
     runs = logits.unsqueeze(0) if logits.ndim == 3 else logits
     if runs.ndim != 4 or not _fits(runs, labels):
         raise DataError(
@@ -73,7 +76,7 @@ def as_runs(score: str, logits: Tensor, labels: Tensor, epochs: int = 1) -> Tens
     return runs
 
 
-def each(logits: Tensor, labels: Tensor, rows: Rows) -> Tensor:
+def each(logits: Tensor, labels: Array, rows: Rows) -> Tensor:
     """A function of each sample's logits, in float64, block by block: the memory of one block besides the result.
 
     Args:
@@ -89,7 +92,7 @@ def each(logits: Tensor, labels: Tensor, rows: Rows) -> Tensor:
         tensor([1., 0.], dtype=torch.float64)
     """
     length = max(1, BLOCK // logits.shape[-1])
-    blocks = torch.split(labels.to(logits.device, torch.int64), length)
+    blocks = torch.split(as_tensor(labels, "labels").to(logits.device, torch.int64), length)
     flat = logits.detach().reshape(-1, *logits.shape[-2:])
     values = [
         torch.cat([rows(part.double(), block) for part, block in zip(torch.split(model, length), blocks, strict=True)])

@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from gossamer.core.errors import DataError
+from gossamer.hardness.arrays import Array, as_tensor
 from gossamer.hardness.check import as_models, as_runs, each
 from gossamer.hardness.margin import is_right
 
 
 def consistency(  # (N, C), (K, N, C) or (K, E, N, C), (N,) -> (N,)
-    logits: Tensor, labels: Tensor, *, held_out: Tensor | None = None
+    logits: Array, labels: Array, *, held_out: Array | None = None
 ) -> Tensor:
     """One minus the share of models, and of epochs where there are several, that are right: larger is harder.
 
@@ -38,6 +39,7 @@ def consistency(  # (N, C), (K, N, C) or (K, E, N, C), (N,) -> (N,)
         >>> consistency(models, torch.tensor([0, 0]), held_out=held_out)
         tensor([0., 1.], dtype=torch.float64)
     """
+    logits = as_tensor(logits, "logits")
     if logits.ndim == 4:
         runs = as_runs("consistency", logits, labels)
     else:
@@ -45,6 +47,7 @@ def consistency(  # (N, C), (K, N, C) or (K, E, N, C), (N,) -> (N,)
     wrong = 1 - each(runs, labels, is_right).mean(1)
     if held_out is None:
         return wrong.mean(0)
+    held_out = as_tensor(held_out, "held_out")
     _check(held_out, wrong)
     counted = held_out.to(wrong.device)
     return (wrong * counted).sum(0) / counted.sum(0)

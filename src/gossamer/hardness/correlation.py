@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from gossamer.core.errors import DataError
+from gossamer.hardness.arrays import Array, as_tensor
 
 
-def rank_correlation(first: Tensor, second: Tensor) -> float:  # (N,), (N,) -> a number in [-1, 1]
+def rank_correlation(first: Array, second: Array) -> float:  # (N,), (N,) -> a number in [-1, 1]
     """Spearman's rank correlation, equal scores sharing their mean rank.
 
     Args:
@@ -28,7 +29,7 @@ def rank_correlation(first: Tensor, second: Tensor) -> float:  # (N,), (N,) -> a
     return float(rank_correlations({"first": first, "second": second})[0, 1])
 
 
-def rank_correlations(scores: Mapping[str, Tensor]) -> Tensor:  # S times (N,) -> (S, S)
+def rank_correlations(scores: Mapping[str, Array]) -> Tensor:  # S times (N,) -> (S, S)
     """Spearman's rank correlation of every score with every other.
 
     Args:
@@ -47,8 +48,9 @@ def rank_correlations(scores: Mapping[str, Tensor]) -> Tensor:  # S times (N,) -
         tensor([[ 1., -1.],
                 [-1.,  1.]], dtype=torch.float64)
     """
-    _check(scores)
-    ranks = torch.stack([_ranks(values.detach().cpu()) for values in scores.values()])
+    given = {name: as_tensor(values, name) for name, values in scores.items()}
+    _check(given)
+    ranks = torch.stack([_ranks(values.detach().cpu()) for values in given.values()])
     centred = ranks - ranks.mean(1, keepdim=True)
     products = centred @ centred.T
     squares = products.diagonal()

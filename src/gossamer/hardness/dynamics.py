@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
+from gossamer.hardness.arrays import Array
 from gossamer.hardness.check import as_runs, each, wrong_probabilities
 from gossamer.hardness.margin import is_right, margins
 
 
-def forgetting(logits: Tensor, labels: Tensor) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
+def forgetting(logits: Array, labels: Array) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
     """Forgetting events (Toneva et al. 2019, arXiv:1812.05159, Section 3): how often right turned into wrong.
 
     A sample is learned in an epoch where its true class has the largest logit. One that is never learned in any run
@@ -39,7 +40,7 @@ def forgetting(logits: Tensor, labels: Tensor) -> Tensor:  # (E, N, C) or (K, E,
     return torch.where(learned.any(0), counted, torch.inf)
 
 
-def aum(logits: Tensor, labels: Tensor) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
+def aum(logits: Array, labels: Array) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
     """The area under the margin (Pleiss et al. 2020, arXiv:2001.10528, Equation 1), negated: larger is harder.
 
     The mean over epochs of max_{j≠y} z_j - z_y, in logits. The authors made it to find mislabelled samples, whose
@@ -63,7 +64,7 @@ def aum(logits: Tensor, labels: Tensor) -> Tensor:  # (E, N, C) or (K, E, N, C),
     return each(as_runs("aum", logits, labels), labels, margins).mean((0, 1))
 
 
-def confidence(logits: Tensor, labels: Tensor) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
+def confidence(logits: Array, labels: Array) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
     """One minus the confidence of Swayamdipta et al. (2020, arXiv:2009.10795, Section 2): larger is harder.
 
     1 - μ, μ the mean over epochs of the true class's probability: their "hard-to-learn" samples score near 1.
@@ -85,7 +86,7 @@ def confidence(logits: Tensor, labels: Tensor) -> Tensor:  # (E, N, C) or (K, E,
     return each(as_runs("confidence", logits, labels), labels, _doubt).mean((0, 1))
 
 
-def variability(logits: Tensor, labels: Tensor) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
+def variability(logits: Array, labels: Array) -> Tensor:  # (E, N, C) or (K, E, N, C), (N,) -> (N,)
     """The variability of Swayamdipta et al. (2020, arXiv:2009.10795, Section 2): larger counts as harder.
 
     The standard deviation over epochs (divided by E, as theirs) of the true class's probability. Large for their

@@ -2,10 +2,11 @@
 
 from torch import Tensor
 
+from gossamer.hardness.arrays import Array
 from gossamer.hardness.check import as_models, each, wrong_probabilities
 
 
-def el2n(logits: Tensor, labels: Tensor, *, squared: bool = False) -> Tensor:  # (N, C) or (K, N, C), (N,) -> (N,)
+def el2n(logits: Array, labels: Array, *, squared: bool = False) -> Tensor:  # (N, C) or (K, N, C), (N,) -> (N,)
     """EL2N (Paul et al. 2021, arXiv:2107.07075, Definition 3.1): the norm of the error vector, larger is harder.
 
     E‖softmax(f(x)) - y‖₂, y one-hot: 0 for a sample that is certainly right, √2 for one that is certainly wrong.

@@ -9,6 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from gossamer.core import masks as fit
 from gossamer.core.errors import DataError, SettingError, StateError, UnknownNameError
 from gossamer.core.named import unwrap
+from gossamer.hardness.arrays import Array, as_tensor
 from gossamer.hardness.check import check_labels
 from gossamer.hardness.inference import device_of, left_as_found
 from gossamer.hardness.per_sample import PerSample, Tensors
@@ -16,8 +17,8 @@ from gossamer.hardness.per_sample import PerSample, Tensors
 
 def grand(  # (N, ...), (N,) -> (N,)
     model: nn.Module,
-    images: Tensor,
-    labels: Tensor,
+    images: Array,
+    labels: Array,
     *,
     chunk: int | None = None,
     masks: Mapping[str, Tensor] | None = None,
@@ -49,7 +50,7 @@ def grand(  # (N, ...), (N,) -> (N,)
         float64 (N,), at least 0, on the labels' device.
 
     Raises:
-        DataError: on shapes that do not fit, labels outside 0..C - 1, or gradients that are not finite.
+        DataError: on shapes or types that do not fit, labels outside 0..C - 1, or gradients that are not finite.
         SettingError: `chunk` is below 1.
         StateError: nothing wants gradients; batch norm has no running statistics; a mask does not fit; or
             `vectorize` is True and the model cannot be vectorized.
@@ -63,6 +64,7 @@ def grand(  # (N, ...), (N,) -> (N,)
         >>> grand(model, torch.tensor([[1.0], [-2.0]]), torch.tensor([0, 1]))  # √½ · ‖x‖
         tensor([0.7071, 1.4142], dtype=torch.float64)
     """
+    images, labels = as_tensor(images, "images"), as_tensor(labels, "labels")
     model = unwrap(model)
     masks = masks or {}
     weights = _weights(model)
@@ -110,12 +112,28 @@ def _check_data(model: nn.Module, images: Tensor, labels: Tensor) -> None:
             f"grand: expected images (N, ...) and labels (N,), none empty, got {tuple(images.shape)} and "
             f"{tuple(labels.shape)}"
         )
-    with torch.no_grad():
-        logits = model(images[:1].to(device_of(model, images.device)))
+    logits = _answer(model, images[:1])
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != 1 or logits.shape[1] < 2:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise DataError(f"grand: expected logits (1, C ≥ 2) from the model for one image, got {got}; wrap it so")
     check_labels(labels, logits.shape[1])
+
+
+def _answer(model: nn.Module, image: Tensor) -> Tensor:
+    """Of one image; where the model fails, and its weights are of another type than the image, the error says so."""
+    try:
+        with torch.no_grad():
+            answer: Tensor = model(image.to(device_of(model, image.device)))
+    except RuntimeError as error:
+        own = next((weight.dtype for weight in model.parameters() if weight.is_floating_point()), image.dtype)
+        if own == image.dtype:
+            raise
+        scale = " / 255" if image.dtype == torch.uint8 else ""
+        raise DataError(
+            f"grand: the model, of {own}, does not take images of {image.dtype} ({str(error).splitlines()[0]}); pass "
+            f"images.to({own}){scale}, normalised as in its training"
+        ) from error
+    return answer
 
 
 def _positive(chunk: int) -> int:

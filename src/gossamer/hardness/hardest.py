@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from gossamer.core.errors import DataError, SettingError
+from gossamer.hardness.arrays import Array, as_tensor
 from gossamer.hardness.check import check_labels
 
 
 def hardest(  # (N,) -> (round(keep·N),)
-    scores: Tensor, keep: float, *, labels: Tensor | None = None, per_class: bool = False, drop: float = 0.0
+    scores: Array, keep: float, *, labels: Array | None = None, per_class: bool = False, drop: float = 0.0
 ) -> Tensor:
     """The indices of the hardest samples: exactly ``round(keep * N)`` of them; of equal scores the first are harder.
 
@@ -40,12 +41,14 @@ def hardest(  # (N,) -> (round(keep·N),)
         >>> hardest(torch.tensor([0.1, 0.9, 0.9, 0.5]), keep=0.5, labels=torch.tensor([0, 0, 1, 0]), per_class=True)
         tensor([1, 3])
     """
+    scores = as_tensor(scores, "scores")
     _check(scores, keep, drop)
     kept, dropped = round(keep * len(scores)), round(drop * len(scores))
     if not per_class:
         return _next_hardest(scores, kept, dropped).sort().values
     if labels is None:
         raise SettingError("hardest: per_class=True needs the labels; pass labels=, or leave out per_class")
+    labels = as_tensor(labels, "labels")
     if labels.shape != scores.shape:
         raise DataError(
             f"hardest: expected as many labels as scores, got {tuple(labels.shape)} and {tuple(scores.shape)}"

@@ -3,12 +3,13 @@
 from torch import Tensor
 
 from gossamer.core.errors import DataError
+from gossamer.hardness.arrays import Array, as_tensor
 from gossamer.hardness.check import as_models, each
 from gossamer.hardness.el2n import squared_error
 
 
 def last_layer_grand(  # (N, C) or (K, N, C), (N,), (N, D) or (K, N, D) -> (N,)
-    logits: Tensor, labels: Tensor, features: Tensor, *, bias: bool = True
+    logits: Array, labels: Array, features: Array, *, bias: bool = True
 ) -> Tensor:
     """The norm of each sample's loss gradient with respect to the last linear layer alone, larger is harder.
 
@@ -35,6 +36,7 @@ def last_layer_grand(  # (N, C) or (K, N, C), (N,), (N, D) or (K, N, D) -> (N,)
         tensor([4.2426], dtype=torch.float64)
     """
     models = as_models("last_layer_grand", logits, labels)
+    features = as_tensor(features, "features")
     inputs = features.unsqueeze(0) if features.ndim == 2 else features
     if inputs.ndim != 3 or inputs.shape[:2] != models.shape[:2] or 0 in inputs.shape:
         raise DataError(

@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor
 
+from gossamer.hardness.arrays import Array
 from gossamer.hardness.check import as_models, each
 
 
-def loss(logits: Tensor, labels: Tensor) -> Tensor:  # (N, C) or (K, N, C), (N,) -> (N,)
+def loss(logits: Array, labels: Array) -> Tensor:  # (N, C) or (K, N, C), (N,) -> (N,)
     """The cross entropy of each sample, -ln softmax(f(x))_y, larger is harder.
 
     The oldest of the scores; Loshchilov and Hutter (2015, arXiv:1511.06343) select the samples of a batch by its rank.

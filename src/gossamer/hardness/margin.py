@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from gossamer.core.errors import UnknownNameError
+from gossamer.hardness.arrays import Array
 from gossamer.hardness.check import Rows, as_models, each
 
 
 def margin(  # (N, C) or (K, N, C), (N,) -> (N,)
-    logits: Tensor, labels: Tensor, *, of: Literal["logits", "probabilities"] = "logits"
+    logits: Array, labels: Array, *, of: Literal["logits", "probabilities"] = "logits"
 ) -> Tensor:
     """The margin of a misclassification: the largest wrong output minus the true one, larger is harder.
 
