@@ -9,7 +9,9 @@ from torch import nn, optim
 from gossamer import GMP, MEST, NM, P1_RELEASED, SET, GraNet, RigL, SparseEMA, Sparsifier, Static, Uniform
 from gossamer import masks as mask_ops
 from gossamer.core import distribution, initialize, rewire, schedule
-from gossamer.core.errors import SettingError, StateError, UnknownNameError
+from gossamer.core.errors import DataError, SettingError, StateError, UnknownNameError
+from gossamer.core.given import check_seed, check_tensor
+from gossamer.core.interval import quantile
 from gossamer.core.named import select
 from gossamer.methods.tickets import LTH
 from tests.layers import parameters, stream
@@ -188,6 +190,10 @@ ROWS = {
     "tickets": Row(
         lambda: LTH(sparsity=0.5, rounds=0), SettingError, "expected rounds ≥ 1 and rewind ≥ 0, got 0 and 0"
     ),
+    # numbers and tensors from outside
+    "no tensor": Row(lambda: check_tensor([1], "labels"), DataError, r"as a tensor, got list; pass torch.tensor"),
+    "seed": Row(lambda: check_seed(None), SettingError, "a whole number of 0 or more as seed, got None"),
+    "confidence": Row(lambda: quantile(95), SettingError, "expected a confidence between 0 and 1, got 95"),
     # sparsifier
     "no method": Row(lambda: sparsifier(RigL), SettingError, "expected a method such as RigL"),
     "damaged state": Row(load_damaged, StateError, "expected whole numbers of steps, got clock='x'"),

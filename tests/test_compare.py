@@ -368,7 +368,7 @@ def test_a_shared_dense_phase_counts_its_seconds_once(tmp_path: Path, monkeypatc
 
 
 def test_notes_say_why_a_difference_has_no_interval() -> None:
-    same = {**row("set", None, None), "difference": 0.01, "seeds": 3}
+    same = {**full("set"), "difference": 0.01, "difference_low": None, "difference_high": None}
     assert "without an interval: every seed differs from dense by the same" in notes([same])
     assert "without an interval" not in notes([{**same, "seeds": 1}])
     assert "without an interval" not in notes([{**same, "difference_low": 0.0, "difference_high": 0.1}])

@@ -16,6 +16,7 @@ class Finder:
         if name == "{name}":
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder())
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets background commands ignore it
 sys.argv = ["gossamer", "methods"]
 from gossamer.__main__ import main
 main()
