@@ -61,10 +61,13 @@ def table(rows: Sequence[Row]) -> str:
 def interleaved(
     tasks: Mapping[str, Callable[[], object]], repetitions: int, device: str = "cpu", warm_up: int = 1
 ) -> dict[str, float]:
-    """Median seconds of each task, all run in turn, A B A B, so that a busy moment of the machine meets all alike."""
+    """Median seconds of each task, all run in turn, A B B A, so that a busy moment of the machine meets all alike.
+
+    Turned round each time, as a task pays for what the one before it has left in the caches.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for repetition in range(warm_up + repetitions):
-        for name, task in tasks.items():
+        for name, task in list(tasks.items())[:: -1 if repetition % 2 else 1]:
             start = now(device)
             task()
             if repetition >= warm_up:
