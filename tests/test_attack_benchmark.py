@@ -31,7 +31,7 @@ def test_only_one_of_the_loops_fills_gradients():
     for gradient, filled in ((attack.input_only, False), (attack.by_backward, True)):
         model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
         images, labels = torch.rand(2, 1, 2, 2), torch.tensor([0, 1])
-        attack.loop(gradient, model, images, labels, images)
+        attack.loop(gradient, model, images, labels)
         assert (model[1].weight.grad is not None) is filled
 
 
