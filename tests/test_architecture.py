@@ -37,7 +37,7 @@ ARROWS = {
 CORE = (
     ("errors",),
     ("apportion", "interval"),
-    ("named", "schedule", "distribution", "pattern", "newborn"),
+    ("named", "schedule", "distribution", "pattern", "newborn", "modes"),
     ("given",),
     ("masks",),
     ("rewire", "initialize"),

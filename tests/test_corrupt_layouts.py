@@ -338,7 +338,7 @@ class ReadWhenAsked:
 
 def test_images_are_asked_for_in_chunks(tmp_path, monkeypatch):
     images, labels = clean(11)
-    monkeypatch.setattr("gossamer.corrupt.written.CHUNK", 4 * 3072)
+    monkeypatch.setattr("gossamer.corrupt.recipe.CHUNK", 4 * 3072)
     lazy = ReadWhenAsked(images)
     write_corrupted(lazy, labels, tmp_path / "lazy", KINDS, (1, 2))
     monkeypatch.undo()
@@ -446,7 +446,7 @@ def test_stopped_anywhere_it_goes_on_and_ends_with_the_same_bytes(tmp_path, monk
     images, labels = clean()
     asked = {"kinds": KINDS, "severities": (1, 4), "layout": layout}
     write_corrupted(images, labels, tmp_path / "whole", **asked)
-    monkeypatch.setattr("gossamer.corrupt.written.CHUNK", 5 * 3072)  # three chunks a part
+    monkeypatch.setattr("gossamer.corrupt.recipe.CHUNK", 5 * 3072)  # three chunks a part
 
     def stopping(*given, **settings):
         if made.count(1) == chunks:

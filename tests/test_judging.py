@@ -21,11 +21,12 @@ from gossamer.bench.data.dataset import Dataset
 from gossamer.bench.difficulty import Corrupted
 from gossamer.bench.judging import judge
 from gossamer.bench.models import build
-from gossamer.bench.on_disk import corrupted_set, fingerprint, identity
+from gossamer.bench.on_disk import corrupted_set, identity
 from gossamer.bench.subject import Subject
 from gossamer.bench.trial import Record, Trial
 from gossamer.core.errors import DataError, MissingError, SettingError, UnknownNameError
 from gossamer.corrupt import corrupt, robustness, write_corrupted
+from gossamer.corrupt.provenance import fingerprint
 from tests.workbench import digits
 
 KINDS = ("gaussian_noise", "pixelate", "fog")

@@ -6,6 +6,7 @@ from torch.nn.functional import cross_entropy
 
 from gossamer.bench.samples import Samples, as_input, autocast
 from gossamer.bench.settings import TrainSettings
+from gossamer.core.modes import evaluating
 
 
 @torch.inference_mode()
@@ -39,10 +40,5 @@ def logits(model: nn.Module, images: Tensor, settings: TrainSettings, batch_size
     Returns:
         The outputs.
     """
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    with autocast(images.device, settings):
-        outputs = torch.cat([model(as_input(part, settings)).float() for part in torch.split(images, batch_size)])
-    for module, mode in modes.items():
-        module.training = mode
-    return outputs
+    with evaluating(model), autocast(images.device, settings):
+        return torch.cat([model(as_input(part, settings)).float() for part in torch.split(images, batch_size)])

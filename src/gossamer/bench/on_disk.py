@@ -12,10 +12,9 @@ from torch import Tensor
 from gossamer.bench.data.dataset import Dataset
 from gossamer.core.errors import DataError
 from gossamer.corrupt import CorruptedSet, read_corrupted
-from gossamer.corrupt.apply import levels
 from gossamer.corrupt.layouts_arrays import LABELS, ArrayFiles
 from gossamer.corrupt.layouts_folders import ImageFolders
-from gossamer.corrupt.provenance import PROVENANCE, read_provenance
+from gossamer.corrupt.provenance import PROVENANCE, fingerprint, read_provenance
 
 
 def corrupted_set(
@@ -75,27 +74,6 @@ def _check_source(found: CorruptedSet, data: Dataset) -> None:
             f"{found.path}: expected a set made of the test images of {data.label}, but its {PROVENANCE} says that "
             "it was made of other images or labels; write it anew with gossamer corrupt, or name its data with --data"
         )
-
-
-def fingerprint(images: Tensor, labels: Tensor) -> str:
-    """What ``write_corrupted`` calls sha256: of the clean images' number, shape and levels, and their labels.
-
-    Args:
-        images: (N, C, H, W), levels or floats in [0, 1].
-        labels: (N,).
-
-    Returns:
-        64 hexadecimal digits.
-
-    Example:
-        >>> fingerprint(torch.zeros(1, 1, 2, 2), torch.tensor([3]))[:8]
-        '06d992ae'
-    """
-    digest = sha256(f"{len(images)} {tuple(images.shape[1:])}".encode())
-    for part in torch.split(images, 1000):
-        digest.update(levels(part).cpu().contiguous().numpy().data)
-    digest.update(labels.cpu().to(torch.int64).contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def identity(found: CorruptedSet) -> str:

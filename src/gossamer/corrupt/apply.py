@@ -11,12 +11,12 @@ from gossamer.core.errors import DataError, SettingError, UnknownNameError
 from gossamer.core.given import check_seed, check_tensor
 from gossamer.core.schedule import is_whole
 from gossamer.corrupt.families import LARGEST, constants, family_of
+from gossamer.corrupt.filters import truncate
 from gossamer.corrupt.kind import Corruption
 from gossamer.corrupt.streams import Streams
 from gossamer.corrupt.table import CORRUPTIONS
 
 CHUNK = 2**19  # values at once: 170 colour images of 32 pixels, 4 MB in double precision, about a core's cache
-NUDGE = 1e-6  # of a level: a flat region, blurred, must not fall by a level because 100.0 came out as 99.99999999
 
 
 def corrupt(
@@ -90,9 +90,7 @@ def _changed(
     values = constants(kind, family, severity)
     if kind.levels:
         return kind.apply(clean, *values, streams, **options)
-    changed = kind.apply(clean.to(streams.dtype).div_(255), *values, streams)
-    # conversion truncates, as the reference does
-    return changed.clamp(0, 1).mul_(255).add_(NUDGE).to(torch.uint8)
+    return truncate(kind.apply(clean.to(streams.dtype).div_(255), *values, streams) * 255)
 
 
 def levels(images: Tensor) -> Tensor:

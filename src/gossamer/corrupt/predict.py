@@ -1,7 +1,6 @@
 """A model as a function from images to classes, used without leaving a trace."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -57,16 +56,3 @@ def shown(images: Tensor, model: nn.Module | Predict) -> Tensor:
     place = weights[0].device if weights else images.device
     kind = next((weight.dtype for weight in weights if weight.is_floating_point()), torch.float32)
     return images.to(place).to(kind) / 255  # levels are whole in every type, so that rounding comes once
-
-
-@contextmanager
-def evaluating(model: nn.Module | Predict) -> Iterator[None]:
-    """Evaluation mode meanwhile; afterwards every module has the mode it had."""
-    before = {module: module.training for module in model.modules()} if isinstance(model, nn.Module) else {}
-    try:
-        for module in before:
-            module.training = False
-        yield
-    finally:
-        for module, mode in before.items():
-            module.training = mode

@@ -1,6 +1,6 @@
 """What makes one corrupted version of a data set differ from another."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +16,7 @@ from gossamer.corrupt.frost import PHOTOGRAPHS, PROCEDURAL, folder_of
 from gossamer.corrupt.table import CORRUPTIONS
 
 SEVERITIES = (1, 2, 3, 4, 5)  # the published ones
+CHUNK = 2**24  # bytes of clean images at once; with their corruption and its workings well below 1 GB
 
 
 class Images(Protocol):
@@ -26,6 +27,14 @@ class Images(Protocol):
 
     def __getitem__(self, where: slice, /) -> Tensor:
         """Those of a slice, (B, C, H, W)."""
+
+
+def chunks(images: Images) -> Iterator[tuple[range, Tensor]]:
+    """The images in pieces that fit into memory: where each lies, and its levels."""
+    size = max(1, CHUNK // images[0:1].numel())
+    for first in range(0, len(images), size):
+        where = range(first, min(first + size, len(images)))
+        yield where, levels(images[where.start : where.stop])
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """Accuracy on corrupted images: kind by kind, severity by severity."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from gossamer.core.errors import SettingError
+from gossamer.core.modes import evaluating
 from gossamer.corrupt.apply import levels
 from gossamer.corrupt.families import family_of
 from gossamer.corrupt.layouts import CorruptedSet
-from gossamer.corrupt.predict import Predict, classes_of, evaluating, shown
+from gossamer.corrupt.predict import Predict, classes_of, shown
 from gossamer.corrupt.recipe import SEVERITIES, Images, Recipe, check_fit, check_labels, check_severities
 from gossamer.corrupt.result import CLEAN, Cell, Robustness
 from gossamer.corrupt.table import STANDARD
@@ -159,7 +161,8 @@ def _measured(
         if cell in known:
             accuracy[cell] = float(known[cell])
             continue
-        with evaluating(model), torch.inference_mode():  # anew for each, so that ``after`` sees the model as it was
+        # anew for each, so that ``after`` sees the model as it was
+        with evaluating(model) if isinstance(model, nn.Module) else nullcontext(), torch.inference_mode():
             accuracy[cell] = _accuracy(model, batches(*cell))
         if after is not None:
             after(*cell, accuracy[cell])

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,13 @@ from torch import Tensor
 
 from gossamer._version import __version__
 from gossamer.core.errors import SettingError, StateError
-from gossamer.corrupt.apply import levels
 from gossamer.corrupt.families import family_of
 from gossamer.corrupt.layouts import CorruptedSet, read_corrupted
-from gossamer.corrupt.provenance import PROVENANCE, read_provenance
-from gossamer.corrupt.recipe import SEVERITIES, Images, Recipe, check_fit, check_labels, check_severities
+from gossamer.corrupt.provenance import PROVENANCE, fingerprint, read_provenance
+from gossamer.corrupt.recipe import SEVERITIES, Images, Recipe, check_fit, check_labels, check_severities, chunks
 from gossamer.corrupt.table import STANDARD
 from gossamer.corrupt.written_files import ArrayWriter, FolderWriter, Writer, write_json
 
-CHUNK = 2**24  # bytes of clean images at once; with their corruption and its workings well below 1 GB
 LAYOUTS = ("cifar-c", "folders")
 
 
@@ -33,20 +30,6 @@ class _Order:
     kinds: tuple[str, ...]
     severities: tuple[int, ...]
     recipe: Recipe
-
-    def chunks(self) -> Iterator[tuple[range, Tensor]]:
-        size = max(1, CHUNK // self.images[0:1].numel())
-        for first in range(0, len(self.images), size):
-            where = range(first, min(first + size, len(self.images)))
-            yield where, levels(self.images[where.start : where.stop])
-
-    def fingerprint(self) -> str:
-        """Of the images and labels."""
-        digest = sha256(f"{len(self.images)} {tuple(self.images[0:1].shape[1:])}".encode())
-        for _, images in self.chunks():
-            digest.update(images.cpu().contiguous().numpy().data)
-        digest.update(self.labels.numpy().data)
-        return digest.hexdigest()
 
 
 def write_corrupted(
@@ -109,7 +92,9 @@ def write_corrupted(
         for kind in order.kinds:
             for severity in order.severities:
                 if not writer.has(kind, severity):
-                    pictures = ((where, recipe.picture(part, kind, severity, where)) for where, part in order.chunks())
+                    pictures = (
+                        (where, recipe.picture(part, kind, severity, where)) for where, part in chunks(order.images)
+                    )
                     writer.write(kind, severity, pictures)
                 if after is not None:
                     after(kind, severity)
@@ -156,7 +141,7 @@ def _provenance(order: _Order, layout: str, quality: int | None, writer: Writer)
         "seed": int(order.recipe.seed),
         "quality": quality,
         "images": len(order.images),
-        "sha256": order.fingerprint(),
+        "sha256": fingerprint(order.images, order.labels),
         "classes": writer.classes,
     }
 

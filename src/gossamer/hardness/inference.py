@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from gossamer.core.errors import DataError, SettingError
+from gossamer.core.modes import evaluating
 from gossamer.hardness.check import check_whole
 
 Batches = Iterable[Sequence[Tensor]]  # (indices, images, labels)
@@ -28,15 +29,9 @@ def left_as_found(model: nn.Module) -> Iterator[None]:
         >>> [module.training for module in model.modules()]
         [True, True, False]
     """
-    modes = {module: module.training for module in model.modules()}
     devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
-    with torch.random.fork_rng(devices=sorted(devices)):
-        model.eval()
-        try:
-            yield
-        finally:
-            for module, training in modes.items():
-                module.training = training
+    with torch.random.fork_rng(devices=sorted(devices)), evaluating(model):
+        yield
 
 
 def device_of(model: nn.Module, otherwise: torch.device) -> torch.device:
