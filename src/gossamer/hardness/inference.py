@@ -1,37 +1,16 @@
 """One pass over a data set in evaluation mode that leaves no trace."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from gossamer.core.errors import DataError, SettingError
-from gossamer.core.modes import evaluating
+from gossamer.core.modes import left_as_found
 from gossamer.hardness.check import check_whole
 
 Batches = Iterable[Sequence[Tensor]]  # (indices, images, labels)
 Forward = Callable[[Tensor], tuple[Tensor, ...]]
-
-
-@contextmanager
-def left_as_found(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode inside; every module's own mode and torch's random state as before outside.
-
-    Args:
-        model: the generators of its devices are meant.
-
-    Example:
-        >>> model = nn.Sequential(nn.Dropout(), nn.Linear(1, 1).eval())
-        >>> with left_as_found(model):
-        ...     print([module.training for module in model.modules()])
-        [False, False, False]
-        >>> [module.training for module in model.modules()]
-        [True, True, False]
-    """
-    devices = {p.device.index for p in model.parameters() if p.device.type == "cuda"}
-    with torch.random.fork_rng(devices=sorted(devices)), evaluating(model):
-        yield
 
 
 def device_of(model: nn.Module, otherwise: torch.device) -> torch.device:
