@@ -66,7 +66,7 @@ class Coordinates:
         Returns:
             Tensors of the parameters' shapes, by name; differentiable.
         """
-        parts = dict(zip(self.params, vector.split(list(self.sizes().values())), strict=True))
+        parts = dict(zip(self.params, torch.split(vector, list(self.sizes().values())), strict=True))
         return {name: self._placed(name, part) for name, part in parts.items()}
 
     def position(self) -> Tensor:

@@ -71,13 +71,13 @@ class Passes:
             batch = _checked(given)
             digests.append(_digest(batch))
             if self._digests is not None and self._digests[number : number + 1] != digests[-1:]:
-                raise _changed(number)
+                raise DataError(_changed(number))
             count += len(batch[1])
             yield batch
         if not digests:
             raise DataError(f"expected at least one batch, got none; {ADVICE}")
         if self._digests is not None and len(digests) != len(self._digests):
-            raise _changed(len(digests))
+            raise DataError(_changed(len(digests)))
         self._digests, self._count = digests, count
 
     def _batches(self) -> Iterable[Any]:
@@ -112,8 +112,8 @@ def check_finite(loss: float) -> float:
     return loss
 
 
-def _changed(number: int) -> DataError:
-    return DataError(
+def _changed(number: int) -> str:
+    return (
         f"expected the same samples in the same order in every pass, but batch {number} differs from the first pass: "
         "does the loader shuffle or augment? build it with shuffle=False and without random transforms"
     )

@@ -8,10 +8,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from gossamer.core import masks as fit
 from gossamer.core.errors import DataError, SettingError, StateError, UnknownNameError
+from gossamer.core.modes import left_as_found
 from gossamer.core.named import unwrap
 from gossamer.hardness.arrays import Array, as_tensor
 from gossamer.hardness.check import check_labels
-from gossamer.hardness.inference import device_of, left_as_found
+from gossamer.hardness.inference import device_of
 from gossamer.hardness.per_sample import PerSample, Tensors
 
 
