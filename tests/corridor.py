@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn, optim
 from torch.optim import Optimizer
 
-from gossamer import METHODS, NM, Masks, Method, Sparsifier, Static, masks, select
-from gossamer.core.distribution import live_weights
+from gossamer import METHODS, NM, Masks, Method, RigL, Sparsifier, Static, masks, select
+from gossamer.core.distribution import counts, live_weights, uniform
 from gossamer.core.named import shapes
 from gossamer.core.rewire import scatter
+from gossamer.methods import Started
 from tests import networks
 
 STEPS = 16
@@ -31,6 +32,8 @@ class Row:
     def build(self, model: nn.Module) -> Method:
         if self.method == "static":
             return Static(given_masks(model))
+        if self.method == "started":
+            return Started(RigL(sparsity=SPARSITY, total_steps=STEPS, **self.settings), given_masks(model))
         return METHODS[self.method](**{"sparsity": SPARSITY, "total_steps": STEPS, **self.settings})
 
 
@@ -43,6 +46,7 @@ ROWS = (
     Row("rigl", "rigl", {"every": 3}),
     Row("rigl_2_of_4", "rigl", {"every": 3, "pattern": NM(2, 4)}),
     Row("rigl_inverted", "rigl_inverted", {"every": 3}),
+    Row("rigl_started", "started", {"every": 3}, random=False),
     Row("mest", "mest", {"every": 3}),
     Row("mest_gradient", "mest", {"every": 3, "grow_by": "gradient"}),
     Row("mest_gradient_weight", "mest", {"every": 3, "gradient_weight": 2.0}),
@@ -62,7 +66,7 @@ NAMES = _row_names(ROWS)
 
 def given_masks(model: nn.Module) -> Masks:
     params = select(model)
-    live = {name: round((1 - SPARSITY) * weight.numel()) for name, weight in params.items()}
+    live = counts(shapes(params), uniform(shapes(params), SPARSITY))
     return scatter(params, live, torch.Generator().manual_seed(5))
 
 

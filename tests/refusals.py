@@ -51,6 +51,12 @@ def step_after_removal():
     driver.step()
 
 
+def grow_by_nothing():
+    driver = trained()  # due at step 1
+    driver.step()
+    driver.step(growth={})
+
+
 def attach_twice():
     driver = sparsifier()
     driver.attach()
@@ -199,6 +205,7 @@ ROWS = {
     "damaged state": Row(load_damaged, StateError, "expected whole numbers of steps, got clock='x'"),
     "newborn": Row(lambda: sparsifier(newborn="old"), SettingError, "expected newborn='fresh' or 'mean', got 'old'"),
     "removed": Row(step_after_removal, StateError, r"got one after remove\(\); make a new Sparsifier"),
+    "growth": Row(grow_by_nothing, StateError, "expected a gradient of each selected weight in growth, none fits"),
     "attached": Row(attach_twice, StateError, r"not attached, got one that is; remove\(\) the handle first"),
     "other state": Row(load_other_seed, StateError, "a sparsifier state with seed 1, got 0; build the sparsifier as"),
     "no gradients": Row(no_gradients, StateError, r"expected gradients, got none; call step\(\) after"),

@@ -50,6 +50,7 @@ CORE = (
 CORE_PACKAGES = {"torch", "numpy"}
 HEAVY = {"pandas", "matplotlib", "typer", "rich", "sklearn", "PIL", "scipy"}  # a library user should not wait for them
 FORBIDDEN = {room: HEAVY - {"scipy"} for room in LIBRARY} | {"figure": {"torch"}, "report": {"torch"}}
+FORBIDDEN["analyze"] -= {"sklearn"}  # its multidimensional scaling, imported where it is asked for
 FORBIDDEN["corrupt"] -= {"PIL"}  # its JPEG is part of a corruption's definition, and sets on disk are image files
 
 

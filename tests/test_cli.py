@@ -25,7 +25,19 @@ from gossamer.core.errors import UserError
 QUICK = ("--model", "mlp300", "--epochs", "1", "--device", "cpu", "--checkpoint-seconds", "1000")
 
 
-COMMANDS = ("train", "compare", "quickstart", "score", "corrupt", "evaluate", "methods", "models", "data")
+COMMANDS = (
+    "train",
+    "compare",
+    "quickstart",
+    "score",
+    "corrupt",
+    "evaluate",
+    "analyze",
+    "reproduce",
+    "methods",
+    "models",
+    "data",
+)
 
 
 def invoke(*words: str) -> Any:

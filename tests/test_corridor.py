@@ -62,7 +62,7 @@ def assert_unused_before_this_step(walk, who, make):
 
 
 def test_every_method_has_a_row():
-    assert {row.method for row in ROWS} == set(METHODS)
+    assert {row.method for row in ROWS} - {"started"} == set(METHODS)  # Started takes a method, and has no name
     assert len(set(NAMES)) == len(ROWS)
 
 

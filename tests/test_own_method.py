@@ -6,21 +6,7 @@ from gossamer import SparseMethod, Sparsifier
 from gossamer.core.rewire import scatter
 from tests import networks
 from tests.corridor import STEPS, Walk, same_masks, sgd
-
-
-class OneByOne:
-    """A method of one's own: no base class, no promise; at each step the next weight dies."""
-
-    def masks(self, params, generator):
-        return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in params.items()}
-
-    def due(self, step):
-        return step > 0
-
-    def rewire(self, step, masks, params, grads, generator):
-        for mask in masks.values():  # in place: nothing forbids it
-            mask.view(-1)[:step] = False
-        return masks
+from tests.own import OneByOne
 
 
 def test_a_method_of_ones_own_needs_three_methods_and_no_base_class():

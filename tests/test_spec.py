@@ -12,7 +12,8 @@ from gossamer.attack import PGD
 from gossamer.bench.adversarial import Adversarial
 from gossamer.bench.difficulty import Corrupted, Hard
 from gossamer.bench.settings import TrainSettings
-from gossamer.bench.spec import SCHEMA, RunSpec
+from gossamer.bench.spec import SCHEMA, Origin, RunSpec
+from gossamer.bench.trace import Trace
 from gossamer.core.errors import SettingError
 
 TRAIN = TrainSettings()
@@ -21,15 +22,17 @@ OTHERS: dict[str, Any] = {
     "data": "mnist", "code": "ef", "fingerprint": "cd",
     "model": "lenet5", "recipe": "set", "sparsity": 0.6, "seed": 1, "stop": 3,
     "settings": {"every": "3"}, "train": replace(TRAIN, lr=0.2), "hard": Hard(),
-    "keep": 0.3, "corrupted": Corrupted(), "adversarial": Adversarial(), "log": True,
+    "keep": 0.3, "corrupted": Corrupted(), "adversarial": Adversarial(), "log": True, "weights_seed": 2,
+    "trace": Trace(),
 }  # fmt: skip
 TRAINS: dict[str, Any] = {
     "epochs": 1, "batch_size": 1, "optimizer": "adamw", "lr": 1.0, "momentum": 0.5, "nesterov": False,
     "weight_decay": 0.0, "decay": "weights", "schedule": "cosine", "milestones": (0.1,), "gamma": 0.2,
     "warmup_epochs": 1.0, "label_smoothing": 0.1, "clip_norm": 1.0, "augment": False, "precision": "bf16",
     "channels_last": True, "compile": True, "initial": "dense", "initial_scale": 1.0, "initial_fan": "out",
-    "initial_law": "uniform",
+    "initial_law": "uniform", "normalize": False, "growth_images": 9,
 }  # fmt: skip
+TRACES: dict[str, Any] = {"every": 7, "images": 8, "snapshots": (9,)}
 HARDS: dict[str, Any] = {
     "score": "grand", "keep": 0.25, "drop": 0.1, "models": 1, "epochs": 4, "per_class": True
 }  # fmt: skip
@@ -42,6 +45,15 @@ ATTACKS: dict[str, Any] = {"train": "pgd9", "evaluate": "fgsm", "images": 9}
 @pytest.mark.parametrize("name", [field.name for field in fields(RunSpec)])
 def test_every_field_decides_the_key(name: str) -> None:
     assert replace(SPEC, **{name: OTHERS[name]}).key != SPEC.key
+
+
+OTHERS["origin"] = Origin(run=SPEC)
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Trace)])
+def test_every_setting_of_the_trace_decides_the_key(name: str) -> None:
+    one = replace(SPEC, trace=Trace())
+    assert replace(one, trace=replace(Trace(), **{name: TRACES[name]})).key != one.key
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(TrainSettings)])

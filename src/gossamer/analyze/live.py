@@ -65,7 +65,15 @@ class Coordinates:
 
         Returns:
             Tensors of the parameters' shapes, by name; differentiable.
+
+        Raises:
+            StateError: the vector has another number of entries.
         """
+        if vector.shape != (len(self),):
+            raise StateError(
+                f"expected a vector of {len(self)} live coordinates, got shape {tuple(vector.shape)}; it belongs to "
+                "other masks"
+            )
         parts = dict(zip(self.params, torch.split(vector, list(self.sizes().values())), strict=True))
         return {name: self._placed(name, part) for name, part in parts.items()}
 
@@ -75,7 +83,7 @@ class Coordinates:
         Returns:
             A vector (n,).
         """
-        return self.gather(dict(self.params)).detach().clone()
+        return self.gather(dict(self.params)).detach()
 
     def layers(self) -> Iterator[tuple[str, slice]]:
         """The stretch of the vector that each parameter has.
@@ -130,3 +138,31 @@ def coordinates(model: nn.Module, masks: Mapping[str, Tensor] | None = None) -> 
         if name in params
     }
     return Coordinates(params, alive)
+
+
+def check_dead(where: Coordinates) -> None:
+    """Refuse a network whose dead weights are not zero: what is measured would be another network.
+
+    Args:
+        where: the coordinates, of masks that should be those of the network.
+
+    Raises:
+        StateError: a weight outside of the masks is not zero.
+
+    Example:
+        >>> model = nn.Linear(3, 1)
+        >>> check_dead(coordinates(model))
+    """
+    leaks = {
+        name: _entries(where.params[name]) - _entries(where.params[name].reshape(-1)[alive])
+        for name, alive in where.alive.items()
+    }
+    if names := [name for name, leaked in leaks.items() if leaked]:
+        raise StateError(
+            f"expected zeros outside of the masks, got {sum(leaks.values())} other weights in {names}; these masks "
+            "are another network's, or its weights were never masked: call gossamer.masks.apply_(params, masks)"
+        )
+
+
+def _entries(weight: Tensor) -> int:
+    return int(weight.detach().count_nonzero())

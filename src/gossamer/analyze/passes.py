@@ -8,7 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gossamer.analyze.fingerprint import digest
 from gossamer.core.errors import DataError, SettingError, StateError
+from gossamer.core.schedule import is_whole
 
 Batch = tuple[Tensor, Tensor]
 Data = Batch | Iterable[Any]
@@ -29,7 +31,7 @@ class Passes:
 
     Raises:
         DataError: data that can be read only once.
-        SettingError: a batch size below 1.
+        SettingError: a batch size that is no whole number of 1 or more.
 
     Example:
         >>> data = Passes((torch.zeros(5, 2), torch.arange(5)), batch_size=2)
@@ -38,8 +40,7 @@ class Passes:
     """
 
     def __init__(self, data: Data, batch_size: int = 1000) -> None:
-        if batch_size < 1:
-            raise SettingError(f"expected batch_size ≥ 1, got {batch_size}; it bounds the memory, not the result")
+        check_batch_size(batch_size)
         if isinstance(data, Iterator):
             raise DataError(f"expected data that can be read several times, got a {type(data).__name__}; {ADVICE}")
         if isinstance(data, (Tensor, dict)) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
@@ -51,10 +52,13 @@ class Passes:
     @property
     def count(self) -> int:
         """Number of samples; known from the first pass, which is made now if it was not yet."""
-        if self._digests is None:
-            for _ in self:
-                pass
+        self._passed()
         return self._count
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same samples in the same order and batches; known from the first pass, as the count."""
+        return blake2b(b"".join(self._passed()), digest_size=16).hexdigest()
 
     def __iter__(self) -> Iterator[Batch]:
         """One pass.
@@ -67,9 +71,9 @@ class Passes:
         """
         digests: list[bytes] = []
         count = 0
-        for number, given in enumerate(self._batches()):
+        for number, given in enumerate(_opened(self._batches())):
             batch = _checked(given)
-            digests.append(_digest(batch))
+            digests.append(digest(batch))
             if self._digests is not None and self._digests[number : number + 1] != digests[-1:]:
                 raise DataError(_changed(number))
             count += len(batch[1])
@@ -80,12 +84,34 @@ class Passes:
             raise DataError(_changed(len(digests)))
         self._digests, self._count = digests, count
 
+    def _passed(self) -> list[bytes]:
+        while self._digests is None:
+            for _ in self:
+                pass
+        return self._digests
+
     def _batches(self) -> Iterable[Any]:
         data: Any = self._data
         if isinstance(data, (tuple, list)) and len(data) == 2 and isinstance(data[0], Tensor):
             inputs, labels = _checked(data)
-            return zip(inputs.split(self._batch_size), labels.split(self._batch_size), strict=True)
+            return zip(torch.split(inputs, self._batch_size), torch.split(labels, self._batch_size), strict=True)
         return data  # type: ignore[no-any-return]  # anything that iter() takes
+
+
+def check_batch_size(batch_size: int) -> None:
+    """Refuse a number of samples at once that is none.
+
+    Args:
+        batch_size: anything.
+
+    Raises:
+        SettingError: it is no whole number of 1 or more.
+
+    Example:
+        >>> check_batch_size(1000)
+    """
+    if not is_whole(batch_size) or batch_size < 1:
+        raise SettingError(f"expected a whole batch_size ≥ 1, got {batch_size!r}; it bounds the memory, not the result")
 
 
 def check_finite(loss: float) -> float:
@@ -112,6 +138,37 @@ def check_finite(loss: float) -> float:
     return loss
 
 
+def check_scalar(loss: Tensor) -> Tensor:
+    """Refuse a loss that is not one number: a sum over samples hides in a vector.
+
+    Args:
+        loss: what a loss function gave.
+
+    Returns:
+        The same tensor.
+
+    Raises:
+        SettingError: it is no floating-point tensor of one entry.
+
+    Example:
+        >>> check_scalar(torch.tensor(0.5))
+        tensor(0.5000)
+    """
+    if not isinstance(loss, Tensor) or loss.numel() != 1 or not loss.is_floating_point():
+        got = f"{loss.dtype} of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise SettingError(
+            f"expected a loss that gives the mean over the batch as one number, got {got}; build it with "
+            "reduction='mean'"
+        )
+    return loss
+
+
+def _opened(batches: Iterable[Any]) -> Iterator[Any]:
+    """A pass over the batches; a ``DataLoader`` draws a seed for each one, even where nothing is shuffled."""
+    with torch.random.fork_rng(devices=[]):
+        return iter(batches)
+
+
 def _changed(number: int) -> str:
     return (
         f"expected the same samples in the same order in every pass, but batch {number} differs from the first pass: "
@@ -119,16 +176,10 @@ def _changed(number: int) -> str:
     )
 
 
-def _digest(batch: Batch) -> bytes:
-    """A fingerprint of a batch that costs little beside a forward pass: its labels, and sums of its inputs."""
-    inputs, labels = batch
-    sums = inputs.detach().flatten(1).sum(1, dtype=torch.float64) if inputs.dim() > 1 else inputs.detach().double()
-    return blake2b(labels.cpu().numpy().tobytes() + sums.cpu().numpy().tobytes(), digest_size=16).digest()
-
-
 def _checked(batch: Any) -> Batch:
     if not isinstance(batch, (tuple, list)) or len(batch) != 2 or not all(isinstance(part, Tensor) for part in batch):
-        got = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
+        parts = [type(part).__name__ for part in batch] if isinstance(batch, (tuple, list)) else []
+        got = f"({', '.join(parts)})" if parts else type(batch).__name__
         raise DataError(f"expected batches (inputs, labels) of two tensors, got {got}; {ADVICE}")
     inputs, labels = batch
     if inputs.dim() == 0 or labels.dim() == 0 or len(inputs) != len(labels) or len(inputs) == 0:

@@ -101,9 +101,9 @@ def _named(hint: Any, text: Any) -> Any:
         if text.lower() not in NAMED_DEVIATIONS:
             raise UnknownNameError("deviations", text, NAMED_DEVIATIONS)
         return NAMED_DEVIATIONS[text.lower()]
-    if "tuple" in str(hint):
-        return tuple(part for part in text.split("+") if part)
-    return None if text.lower() == "none" and "None" in str(hint) else text
+    if text.lower() == "none" and "None" in str(hint):
+        return None
+    return tuple(part for part in text.split("+") if part) if "tuple" in str(hint) else text
 
 
 def _plain(hint: Any) -> str:

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -17,11 +18,12 @@ from gossamer.core.errors import SettingError, UnknownNameError
 from gossamer.core.masks import Masks
 from gossamer.core.method import Method
 from gossamer.core.named import select
-from gossamer.methods import AT_INIT, METHODS, Static
+from gossamer.methods import AT_INIT, METHODS, Started, Static
 from gossamer.methods.tickets import LTH, prune
 
 AT_INIT_ELSEWHERE: dict[str, Any] = {"where": None, "seed": 0}
 FEW_UPDATES = 5
+CONSTANT = ("set", "rigl", "rigl_inverted")  # rewire at a constant number of weights, so they can start anywhere
 METHOD_ELSEWHERE: dict[str, Any] = {"sparsity": 0.0, "total_steps": 1_000_000}
 
 
@@ -29,10 +31,13 @@ class Lab(Protocol):
     """What a recipe may ask of the run it belongs to."""
 
     spec: RunSpec
-    total_steps: int
 
-    def fresh(self) -> nn.Module:
-        """The network as the seed draws it, the same for every recipe."""
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training."""
+
+    def fresh(self, **settings: Any) -> nn.Module:
+        """The network as the seed draws it, the same for every recipe; settings are further keywords of ``build``."""
 
     def initial(self) -> nn.Module:
         """What the dense run of this seed starts from."""
@@ -42,6 +47,9 @@ class Lab(Protocol):
 
     def dense(self, stop: int | None = None) -> Mapping[str, Any]:
         """The dense run of this seed, trained once and shared: ``model``, and ``optimizer`` if stopped early."""
+
+    def origin(self) -> Mapping[str, Any]:
+        """The run that masks are taken from: ``masks``, and ``initial`` and ``final`` weights, by name."""
 
     def sizes(self) -> dict[str, Any]:
         """Keywords of ``build``: classes, image size, channels, normalisation."""
@@ -121,23 +129,26 @@ class Recipe:
         return {key: as_text(value) for key, value in self.resolve(name, texts).items()}
 
 
-def find(name: str) -> Recipe:
+def find(name: str, given_masks: bool = False) -> Recipe:
     """The recipe of that name.
 
     Args:
-        name: one of ``RECIPES``.
+        name: one of ``RECIPES``, or ``static`` where masks are given.
+        given_masks: masks are taken from another run.
 
     Returns:
         The recipe.
 
     Raises:
         UnknownNameError: there is none, with the nearest name.
-        SettingError: it is ``static``, which needs masks.
+        SettingError: it is ``static`` without masks, or draws its own masks though others are given.
 
     Example:
         >>> find("lth").about[:14]
         'Lottery ticket'
     """
+    if given_masks:
+        return _started(name)
     if name == "static":
         raise SettingError("static takes masks, which a command line cannot give: use Sparsifier(Static(masks), ...)")
     if name not in RECIPES:
@@ -149,11 +160,21 @@ def _dense(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | 
     return Start(lab.fresh())
 
 
+def narrow(*, hidden: tuple[int, ...] | None = None) -> None:
+    """What may be set of a narrower network.
+
+    Args:
+        hidden: its hidden widths, such as P3's 3+3+27+20 of lenet5; None is one factor on all of them.
+    """
+
+
 def _small_dense(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None) -> Start:
     """A narrower network with at most as many weights as the sparse one has alive."""
+    if settings["hidden"] is not None:
+        return Start(lab.fresh(hidden=settings["hidden"]))
     weights = sum(weight.numel() for weight in select(lab.fresh()).values())
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(lab.spec.seed)
+        torch.manual_seed(weights_seed(lab.spec))
         return Start(small_dense(lab.spec.model, round((1 - lab.spec.sparsity) * weights), **lab.sizes()))
 
 
@@ -166,6 +187,36 @@ def _stepwise(name: str) -> Recipe:
         return Start(lab.fresh(), chosen)
 
     return Recipe(_first_line(method), begin, method, METHOD_ELSEWHERE)
+
+
+def _started(name: str) -> Recipe:
+    """The recipe of a method that keeps given masks, or changes them as it goes."""
+    if name == "static":
+        return Recipe("masks of another run, fixed", _inherited)
+    if name not in CONSTANT:
+        able = ", ".join(("static", *CONSTANT))
+        raise SettingError(f"expected a method that can start from given masks ({able}), got {name!r}")
+    kind: Any = METHODS[name]
+    return Recipe(_first_line(kind), partial(_inherited, method=kind), kind, METHOD_ELSEWHERE)
+
+
+def _inherited(lab: Lab, settings: Mapping[str, Any], round_: int, before: Before | None, method: Any = None) -> Start:
+    """Masks of another run, and its weights if they are wanted."""
+    given = lab.origin()
+    model, masks, spec = lab.fresh(), given["masks"], lab.spec
+    assert spec.origin is not None
+    if spec.origin.weights != "own":
+        model.load_state_dict(given[spec.origin.weights])
+    if method is None:
+        chosen: Method = Static(masks)
+    else:
+        chosen = Started(method(sparsity=spec.sparsity, total_steps=lab.total_steps, **settings), masks)
+    return Start(model, chosen, tuple(masks), fresh=spec.origin.weights == "own")
+
+
+def weights_seed(spec: RunSpec) -> int:
+    """The seed of a run's initial weights."""
+    return spec.seed if spec.weights_seed is None else spec.weights_seed
 
 
 def _warn_of_few_updates(name: str, method: Any, total_steps: int) -> None:
@@ -235,7 +286,9 @@ def _first_line(described: Any) -> str:
 
 RECIPES: dict[str, Recipe] = {
     "dense": Recipe("the dense network, the baseline", _dense, sparse=False),
-    "small_dense": Recipe("a narrower dense network with at most as many weights as the sparse one", _small_dense),
+    "small_dense": Recipe(
+        "a narrower dense network with at most as many weights as the sparse one", _small_dense, narrow
+    ),
     **{name: _stepwise(name) for name in METHODS if name != "static"},
     **{name: _at_init(name) for name in AT_INIT},
     "lth": Recipe(_first_line(LTH), _lth, LTH, {"sparsity": 0.0}, rounds=lambda settings: int(settings["rounds"])),

@@ -14,7 +14,12 @@ from gossamer.core.named import select
 
 
 def summarize(
-    spec: RunSpec, training: Training, dense: nn.Module, test: Mapping[str, float], segments: list[Segment]
+    spec: RunSpec,
+    training: Training,
+    dense: nn.Module,
+    test: Mapping[str, float],
+    segments: list[Segment],
+    inherited: float = 0.0,
 ) -> dict[str, Any]:
     """The result of a run; no times, so that equal runs have equal results.
 
@@ -24,6 +29,7 @@ def summarize(
         dense: the dense network of that name, for the costs to be relative to.
         test: accuracy and loss.
         segments: all training paid for, earlier rounds and dense phases included.
+        inherited: FLOPs of the run that masks were taken from, paid for as well.
 
     Returns:
         Plain numbers by name; FLOPs by the conventions of RigL (2 per multiplication and addition, a step costs 3
@@ -58,8 +64,8 @@ def summarize(
         "density": {name: count / masks[name].numel() for name, count in live.items()},
         "forward_flops": forward,
         "forward_flops_relative": forward / forward_dense,
-        "training_flops": cost.total,
-        "training_flops_relative": cost.total / reference,
+        "training_flops": cost.total + inherited,
+        "training_flops_relative": (cost.total + inherited) / reference,
         "train_images": len(training.samples),
         "steps": training.total_steps,
     }

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,20 +10,19 @@ from torch import Tensor, nn
 
 from gossamer.analyze.training_flops import Segment
 from gossamer.bench.checkpoint import check_own, words
-from gossamer.bench.data import PRESETS, Augment, batches
+from gossamer.bench.data import PRESETS, Augment
 from gossamer.bench.evaluate import evaluate, logits
 from gossamer.bench.harm import hard_accuracies, training_attack
-from gossamer.bench.models import build
+from gossamer.bench.lab import RunLab, read_masks
 from gossamer.bench.optim import build_optimizer
 from gossamer.bench.place import Bench, environment
 from gossamer.bench.recipes import Start, find
 from gossamer.bench.result import summarize
-from gossamer.bench.samples import as_input, steps_per_epoch
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
-from gossamer.bench.training import Training, redraw
+from gossamer.bench.training import Training
 from gossamer.core import masks as mask_ops
-from gossamer.core.errors import DataError, StateError
+from gossamer.core.errors import StateError
 from gossamer.core.masks import Masks
 
 
@@ -70,64 +68,14 @@ class _Run:
     def __init__(self, spec: RunSpec, bench: Bench, folder: RunFolder) -> None:
         build_optimizer(nn.Linear(1, 1), spec.train)  # torch's first optimizer loads its compiler: not this run's time
         self.spec, self.bench, self.folder = spec, bench, folder
-        self.recipe = find(spec.recipe)
+        self.recipe = find(spec.recipe, given_masks=spec.origin is not None)
         self.settings = self.recipe.resolve(spec.recipe, spec.settings)
-        self.total_steps = spec.train.epochs * steps_per_epoch(len(bench.train), spec.train)
         self.augment = PRESETS.get(bench.data.name, Augment()) if spec.train.augment else Augment()
         self.lines: list[str] = []
         self.past: list[Segment] = []
         self.seconds = 0.0
+        self.lab = RunLab(spec, bench, self._train_other)
         self._saved_at = self._counted_at = time.monotonic()
-
-    # the lab
-
-    def sizes(self) -> dict[str, Any]:
-        """Keywords of ``build``."""
-        data = self.bench.data
-        sizes = {"num_classes": data.num_classes, "image_size": data.image_size, "channels": data.channels}
-        return {**sizes, "normalize": (data.mean, data.std)}
-
-    def fresh(self) -> nn.Module:
-        """The network as the seed draws it."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.spec.seed)
-            return build(self.spec.model, **self.sizes()).to(self.bench.device)
-
-    def initial(self) -> nn.Module:
-        """What the dense run of this seed starts from: the network, redrawn if the settings say so."""
-        model = self.fresh()
-        if self.spec.train.initial != "model":
-            redraw(model, None, self.spec.train, self.spec.seed)
-        return model
-
-    def batches(self) -> list[tuple[Tensor, Tensor]]:
-        """The first epoch's first batches, without augmentation."""
-        samples, train = self.bench.train, self.spec.train
-        drawn = batches(len(samples), train.batch_size, seed=self.spec.seed, epoch=0)
-        chosen = [indices.to(self.bench.device) for indices, _ in zip(drawn, range(10), strict=False)]
-        return [(as_input(samples.images[i], train), samples.labels[i]) for i in chosen]
-
-    def dense(self, stop: int | None = None) -> Mapping[str, Any]:
-        """The shared dense run, trained now if it is not there yet."""
-        spec = replace(self.spec, recipe="dense", sparsity=0.0, settings={}, stop=stop)
-        self._count_seconds()
-        run(spec, self.bench)
-        self._counted_at = time.monotonic()  # its seconds are its own
-        other = RunFolder(self.bench.out / spec.key)
-        trained: dict[str, Any] = {"model": other.load_tensors("model.safetensors")}
-        if stop is not None:
-            trained["optimizer"] = self._optimizer_of(other)
-        return trained
-
-    @staticmethod
-    def _optimizer_of(early: RunFolder) -> Any:
-        state = early.load_state()
-        if state is None:
-            raise DataError(
-                f"expected the state to rewind to in {early.path / 'state.pt'}, got no such file; remove the folder "
-                f"{early.path} and rerun: it is trained again"
-            )
-        return state["training"]["optimizer"]
 
     # the way through
 
@@ -153,7 +101,7 @@ class _Run:
         return self._conclude(training)
 
     def _begin(self, number: int, before: Mapping[str, Any] | None) -> tuple[Training, Start]:
-        start = self.recipe.begin(self, self.settings, number, before)
+        start = self.recipe.begin(self.lab, self.settings, number, before)
         training = Training(
             start.model.to(self.bench.device),
             self.bench.train,
@@ -166,8 +114,18 @@ class _Run:
             optimizer_state=start.optimizer,
             fresh=start.fresh,
             attack=training_attack(self.spec),
+            weights_seed=self.spec.weights_seed,
+            trace=self.spec.trace,
+            save=self.folder.save_tensors,
         )
         return training, start
+
+    def _train_other(self, spec: RunSpec) -> dict[str, Any]:
+        """The result of a run that this one starts from, whose seconds are its own."""
+        self._count_seconds()
+        found = run(spec, self.bench)
+        self._counted_at = time.monotonic()
+        return found
 
     def _train(self, training: Training, number: int, first_step: int) -> None:
         """One round: epochs until the end, a line and perhaps a checkpoint after each."""
@@ -190,6 +148,7 @@ class _Run:
                 self.bench.watch.epoch(numbers)
                 if self.spec.log:
                     self._log(training)
+                self._write_trace(training)
                 self._save_if_due(training, number)
         if training.step > begun:
             self._save(training, number)
@@ -199,6 +158,12 @@ class _Run:
         outputs = logits(training.model, self.bench.train.images, self.spec.train)
         self.folder.save_tensors(f"logits-{training.epoch:04d}.safetensors", {"logits": outputs})
 
+    def _write_trace(self, training: Training) -> None:
+        """What was measured so far, a line a measurement."""
+        tables = {} if training.tracer is None else training.tracer.tables()
+        for name, rows in tables.items():
+            self.folder.write(f"{name}.jsonl", _text([json.dumps(row) for row in rows]))
+
     def _conclude(self, training: Training) -> dict[str, Any]:
         """Evaluate and write everything, the result last; the checkpoint stays until that is safe."""
         test = self._tested(training)
@@ -207,7 +172,10 @@ class _Run:
                 f"expected a finite loss, got {test['loss']} on the test set after the last step; lower lr (now "
                 f"{self.spec.train.lr:g}) or set clip_norm=1; all finished runs are kept"
             )
-        result = summarize(self.spec, training, self.fresh(), test, self.past)
+        if training.tracer is not None:
+            training.tracer.record(training.step, always=True)  # the trained network's own gradient
+        self._write_trace(training)
+        result = summarize(self.spec, training, self.lab.fresh(), test, self.past, self.lab.inherited)
         result |= hard_accuracies(training.model, self.spec, self.bench)
         self._count_seconds()
         self.folder.save_tensors("model.safetensors", training.model.state_dict())
@@ -262,12 +230,26 @@ class _Run:
         if number < 0:
             return None
         model = self.folder.load_tensors(f"round-{number}.safetensors")
-        bits = self.folder.load_tensors(f"round-{number}-masks.safetensors")
-        return {"model": model, "masks": mask_ops.unpack(bits, {name: tuple(model[name].shape) for name in bits})}
+        return {"model": model, "masks": read_masks(self.folder, model, f"round-{number}-masks.safetensors")}
 
     def _count_seconds(self) -> None:
         now = time.monotonic()
         self.seconds, self._counted_at = self.seconds + now - self._counted_at, now
+
+
+def beginning(spec: RunSpec, bench: Bench) -> Training:
+    """The training of a run before its first step, of its last round if there are several.
+
+    Args:
+        spec: the run; rounds before its last one are finished.
+        bench: where it is.
+
+    Returns:
+        The training, with weights as drawn and masked; the run's folder stays as it is.
+    """
+    one = _Run(spec, bench, RunFolder(bench.out / spec.key))
+    last = one.recipe.rounds(one.settings) - 1
+    return one._begin(last, one._load_round(last - 1))[0]
 
 
 def _masks(training: Training) -> Masks:

@@ -16,6 +16,7 @@ from gossamer.bench.compare import compare as run_grid
 from gossamer.bench.compare import grid, measures
 from gossamer.bench.comparison import comparison, notes
 from gossamer.bench.data import load
+from gossamer.bench.described import described
 from gossamer.bench.difficulty import PLAIN, Difficulty, Hard
 from gossamer.bench.models.families import factory_of, source_of
 from gossamer.bench.parse import parse
@@ -24,7 +25,7 @@ from gossamer.bench.prepare import prepare
 from gossamer.bench.recipes import find
 from gossamer.bench.settings import TrainSettings, preset
 from gossamer.bench.sheets import sheets
-from gossamer.bench.spec import RunSpec
+from gossamer.bench.spec import Origin, RunSpec
 from gossamer.bench.store import RunFolder
 from gossamer.core.errors import SettingError, UnknownNameError
 from gossamer.figure.accuracy import accuracy
@@ -124,13 +125,53 @@ def base(bench: Bench, data: str, model: str, settings: TrainSettings, difficult
     )  # fmt: skip
 
 
-def with_method(spec: RunSpec, method: str, sparsity: float, seed: int, texts: Sequence[str]) -> RunSpec:
-    """One run of a method; settings may be given with or without the method's name before them."""
-    recipe = find(method)
+def with_method(
+    spec: RunSpec, method: str, sparsity: float, seed: int, texts: Sequence[str], origin: Origin | None = None
+) -> RunSpec:
+    """One run of a method; settings may be given with or without the method's name before them.
+
+    Args:
+        spec: what it shares with others.
+        method: name of its recipe.
+        sparsity: share of zeros; that of the origin where there is one.
+        seed: of the run.
+        texts: settings.
+        origin: the run that masks come from.
+
+    Returns:
+        The run.
+    """
+    recipe = find(method, given_masks=origin is not None)
     texts = [text if text.split("=")[0].count(".") else f"{method}.{text}" for text in texts]
     settings = method_settings([method], texts)[method]
     words = recipe.words(method, settings)
-    return replace(spec, recipe=method, sparsity=sparsity if recipe.sparse else 0.0, seed=seed, settings=words)
+    level = sparsity if origin is None else origin.run.sparsity
+    return replace(
+        spec, recipe=method, sparsity=level if recipe.sparse else 0.0, seed=seed, settings=words, origin=origin
+    )
+
+
+def origin_of(folder: Path | None, weights: str | None) -> Origin | None:
+    """The run that masks come from, by its folder.
+
+    Args:
+        folder: of the run; None is none.
+        weights: ``own``, ``initial`` or ``final``; None is ``own``.
+
+    Returns:
+        The origin, or None.
+
+    Raises:
+        SettingError: weights without a run, or a dense run.
+    """
+    if folder is None:
+        if weights is not None:
+            raise SettingError("expected --from with --weights, which would do nothing without it; add it")
+        return None
+    run = described(RunFolder(folder))
+    if run.sparsity == 0 or run.recipe == "small_dense":
+        raise SettingError(f"expected --from a run with masks, got {run.recipe} in {folder}; name a sparse run")
+    return Origin(run=run, weights=weights or "own")  # type: ignore[arg-type]  # checked by Origin itself
 
 
 def method_settings(methods: Sequence[str], texts: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -38,6 +38,10 @@ class TrainSettings:
         precision: ``"fp32"``, or ``"bf16"`` by autocast.
         channels_last: memory layout of images and kernels.
         compile: run the network through ``torch.compile``.
+        normalize: the network's first layer normalises images by the data set's mean and deviation; without it the
+            network sees them in [0, 1] (P3's MNIST).
+        growth_images: methods that grow by the gradient look at that of so many fixed training images (P3's code:
+            1000); None is the batch's.
         initial: weights as the model draws them, or redrawn under the masks (P3), see ``gossamer.initialize``.
         initial_scale: variance times fan of a redraw; 2 is He, 1 with average fan is Glorot.
         initial_fan: fan of a redraw.
@@ -69,6 +73,8 @@ class TrainSettings:
     precision: Precision = "fp32"
     channels_last: bool = False
     compile: bool = False
+    normalize: bool = True
+    growth_images: int | None = None
     initial: Initial = "model"
     initial_scale: float = 2.0
     initial_fan: Fan = "in"
@@ -84,7 +90,7 @@ class TrainSettings:
         for name, least in {"epochs": 1, "batch_size": 1, "weight_decay": 0.0, "warmup_epochs": 0.0}.items():
             if not least <= getattr(self, name) < float("inf"):
                 raise SettingError(f"expected {name} ≥ {least}, got {getattr(self, name)}; raise it")
-        for name in ("lr", "gamma", "initial_scale", "clip_norm"):
+        for name in ("lr", "gamma", "initial_scale", "clip_norm", "growth_images"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise SettingError(f"expected {name} > 0, got {value}")

@@ -5,15 +5,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Literal, get_args
 
 from gossamer.bench.adversarial import Adversarial
 from gossamer.bench.difficulty import Corrupted, Hard
 from gossamer.bench.settings import TrainSettings
+from gossamer.bench.trace import Trace
 from gossamer.core.distribution import check_sparsity
 from gossamer.core.errors import SettingError
 
-SCHEMA = 2
+SCHEMA = 3
+
+Weights = Literal["own", "initial", "final"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +39,13 @@ class RunSpec:
         adversarial: under which attacks it is trained and evaluated; None is none.
         log: keep the outputs on the training set after each epoch, for scores over epochs.
         stop: step after which the run ends early (scores and rewinding points); None is the whole training.
+        weights_seed: of the initial weights alone; None is ``seed``.
+        origin: the run that masks, and perhaps weights, are taken from; None is none.
+        trace: what is measured along the training; None is nothing.
 
     Raises:
-        SettingError: sparsity outside [0, 1), a keep outside (0, 1], a negative seed.
+        SettingError: sparsity outside [0, 1), a keep outside (0, 1], a negative seed, or an origin on other data, of
+            another network or of another sparsity.
     """
 
     data: str
@@ -56,14 +63,34 @@ class RunSpec:
     adversarial: Adversarial | None = None
     log: bool = False
     stop: int | None = None
+    weights_seed: int | None = None
+    origin: "Origin | None" = None
+    trace: Trace | None = None
 
     def __post_init__(self) -> None:
         """Refuse settings outside their ranges."""
         check_sparsity(self.sparsity)
-        if self.seed < 0:
-            raise SettingError(f"expected a seed of 0 or more, got {self.seed}")
+        for seed in (self.seed, self.weights_seed or 0):
+            if seed < 0:
+                raise SettingError(f"expected a seed of 0 or more, got {seed}")
         if not 0 < self.keep <= 1:
             raise SettingError(f"expected keep in (0, 1], got {self.keep}; 0.3 keeps 30 % of the training images")
+        if self.origin is not None:
+            self._check_origin(self.origin.run)
+
+    def _check_origin(self, other: "RunSpec") -> None:
+        """Masks fit where the network is the same; what was trained on is shared by both, and so must be described."""
+        same = ("fingerprint", "model", "code", "keep", "corrupted", "hard", "adversarial")
+        if odd := [name for name in same if getattr(self, name) != getattr(other, name)]:
+            told = ", ".join(f"{name}: {getattr(self, name)} and {getattr(other, name)}" for name in odd)
+            raise SettingError(
+                f"expected a run on the same data with the same network as the run its masks come from, got {told}; "
+                "give both the same options"
+            )
+        if self.sparsity != other.sparsity:
+            raise SettingError(
+                f"expected the sparsity of the run that masks come from, {other.sparsity:g}, got {self.sparsity:g}"
+            )
 
     def resolved(self) -> dict[str, Any]:
         """All fields as plain numbers, strings and dictionaries."""
@@ -72,15 +99,46 @@ class RunSpec:
             plain["frost"] = self.corrupted.resolved_frost()
         if self.adversarial is not None:
             plain["attacks"] = self.adversarial.resolved()
+        if self.origin is not None:
+            plain["origin"] = {"weights": self.origin.weights, "run": self.origin.run.resolved()}
         return plain
 
     @property
     def key(self) -> str:
         """A readable name and a hash of every resolved field: equal specs, equal keys."""
-        plain = {name: value for name, value in self.resolved().items() if name != "data"}
+        plain = _without_names(self.resolved())
         digest = sha256(json.dumps(_floats(plain), sort_keys=True).encode()).hexdigest()[:12]
         words = [self.data, self.model, self.recipe, f"s{self.sparsity:g}", f"seed{self.seed}", digest]
         return "-".join(re.sub(r"[^\w.]+", "_", word).strip("_")[-40:] for word in words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The run that another run takes its masks from, trained once and shared by all that do (P3).
+
+    Args:
+        run: that run.
+        weights: ``"own"`` ones as the taker's seed draws them (P3's scratch), those the run began with, ``"initial"``
+            (a lottery ticket), or its trained ones, ``"final"`` (pruned and restarted).
+
+    Raises:
+        SettingError: another word for the weights.
+    """
+
+    run: RunSpec
+    weights: Weights = "own"
+
+    def __post_init__(self) -> None:
+        """Refuse other words."""
+        if self.weights not in get_args(Weights):
+            raise SettingError(f"expected weights of the origin to be one of {get_args(Weights)}, got {self.weights!r}")
+
+
+def _without_names(plain: dict[str, Any]) -> dict[str, Any]:
+    """Without the name of the data set, whose fingerprint counts: the run's and that of the run it stems from."""
+    own = {name: value for name, value in plain.items() if name != "data"}
+    origin = own.get("origin")
+    return own if origin is None else {**own, "origin": {**origin, "run": _without_names(origin["run"])}}
 
 
 def _floats(value: Any) -> Any:

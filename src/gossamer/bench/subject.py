@@ -1,6 +1,7 @@
 """A trained network to be judged: from a run's folder, or from a file of weights."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +13,8 @@ from torch import nn
 from gossamer.bench.data import load
 from gossamer.bench.data.dataset import Dataset
 from gossamer.bench.models import build, small_dense
+from gossamer.bench.parse import parse
+from gossamer.bench.recipes import narrow as narrow_settings
 from gossamer.bench.weights import read_weights, unwrapped
 from gossamer.core.errors import DataError, MissingError, SettingError, UnknownNameError
 from gossamer.core.named import select
@@ -74,8 +77,8 @@ def subject(
             f"expected the data set that {place.parent} was trained on, but {samples.label} has another content now; "
             "name the right one with --data and --folder"
         )
-    narrow = float(run["sparsity"]) if run.get("recipe") == "small_dense" and model is None else None
-    network = _loaded(name, samples, place, narrow)
+    narrow = run if run.get("recipe") == "small_dense" and model is None else None
+    network = loaded(network_of(name, samples, narrow), name, samples, place)
     words = f"{name}, {run.get('recipe', place.name)}" + (f" at {run['sparsity']:g}" if run.get("sparsity") else "")
     return Subject(network.to(device).eval(), samples, words, place, sha256(place.read_bytes()).hexdigest())
 
@@ -105,20 +108,45 @@ def _own_data(name: str, folder: Path | None, place: Path) -> Dataset:
         ) from None
 
 
-def _network(name: str, data: Dataset, narrow: float | None) -> nn.Module:
-    """The network, or, given the sparsity of its opponent, the narrower one of as many weights."""
+def network_of(name: str, data: Dataset, narrow: Mapping[str, Any] | None = None) -> nn.Module:
+    """A network with weights of no meaning, for trained ones to be loaded into.
+
+    Args:
+        name: of the network.
+        data: whose images it takes.
+        narrow: ``sparsity`` and ``settings`` of a run of ``small_dense``; None is the network as it is.
+
+    Returns:
+        The network; its normalisation is overwritten by that of the weights.
+    """
     sizes: Any = {"num_classes": data.num_classes, "image_size": data.image_size, "channels": data.channels}
     sizes["normalize"] = data.mean, data.std
     with torch.random.fork_rng(devices=[]):
         model = build(name, **sizes)
         if narrow is None:
             return model
+        hidden = parse(narrow_settings, narrow["settings"]).get("hidden")
+        if hidden is not None:
+            return build(name, hidden=hidden, **sizes)
         weights = sum(weight.numel() for weight in select(model).values())
-        return small_dense(name, round((1 - narrow) * weights), **sizes)
+        return small_dense(name, round((1 - float(narrow["sparsity"])) * weights), **sizes)
 
 
-def _loaded(name: str, data: Dataset, place: Path, narrow: float | None) -> nn.Module:
-    model = _network(name, data, narrow)
+def loaded(model: nn.Module, name: str, data: Dataset, place: Path) -> nn.Module:
+    """A network with the weights of a file.
+
+    Args:
+        model: the network, changed in place.
+        name: of the network, for messages.
+        data: it was trained for, for messages.
+        place: the file.
+
+    Returns:
+        The same network.
+
+    Raises:
+        DataError: weights of another network, or without the normalisation of its inputs.
+    """
     own = model.state_dict()
     state = unwrapped(read_weights(place), own)
     lacking = [key for key in own if key.startswith("normalize.") and key not in state]

@@ -1,6 +1,7 @@
 """One plain training loop that can stop after any step and go on with the same bits."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -8,11 +9,14 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.nn.utils import clip_grad_norm_
 
+from gossamer.analyze.flow.gradient import mean_gradient
 from gossamer.analyze.training_flops import Segment
 from gossamer.bench.data import Augment, batches, seeded
 from gossamer.bench.optim import build_optimizer, build_scheduler
 from gossamer.bench.samples import Samples, as_input, autocast, steps_per_epoch
 from gossamer.bench.settings import TrainSettings
+from gossamer.bench.trace import Trace
+from gossamer.bench.tracer import Save, Tracer, fixed_images
 from gossamer.core.errors import SettingError, StateError
 from gossamer.core.initialize import INITIALIZERS
 from gossamer.core.method import Method
@@ -38,6 +42,9 @@ class Training:
         optimizer_state: of that step.
         fresh: weights are as initialised, so that ``settings.initial`` may redraw them.
         attack: ``attack(model, images, labels, generator=...)`` of each batch before it is learned; None is none.
+        weights_seed: of redrawn initial weights; None is the run's.
+        trace: what is measured along the way; None is nothing.
+        save: where its snapshots are kept.
     """
 
     def __init__(
@@ -54,6 +61,9 @@ class Training:
         optimizer_state: Mapping[str, Any] | None = None,
         fresh: bool = True,
         attack: Callable[..., Tensor] | None = None,
+        weights_seed: int | None = None,
+        trace: Trace | None = None,
+        save: Save = lambda name, tensors: None,
     ) -> None:
         self.model, self.samples, self.settings, self.seed, self.augment = model, samples, settings, seed, augment
         self.attack = attack
@@ -74,7 +84,9 @@ class Training:
         self.sparsifier = None if method is None else Sparsifier(method, model, self.optimizer, seed=seed, where=where)
         self.segments = [Segment(steps=0, live=self._live())]
         if fresh and settings.initial != "model":
-            redraw(model, self.sparsifier.masks if self.sparsifier else None, settings, seed)
+            drawn = seed if weights_seed is None else weights_seed
+            redraw(model, self.sparsifier.masks if self.sparsifier else None, settings, drawn)
+        self.tracer = None if trace is None else Tracer(trace, model, samples, settings, self.sparsifier, save)
         self.forward = torch.compile(model) if settings.compile else model
 
     @property
@@ -125,6 +137,7 @@ class Training:
                 (s.steps, None if s.live is None else dict(s.live), s.dense_gradient_steps) for s in self.segments
             ],
             "random": _random_state(self.device),
+            "trace": None if self.tracer is None else self.tracer.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -143,6 +156,8 @@ class Training:
         if self.sparsifier is not None:
             self.sparsifier.load_state_dict(state["sparsifier"])
         self.scheduler.load_state_dict(state["scheduler"])
+        if self.tracer is not None:
+            self.tracer.load_state_dict(state["trace"])
         self.step, self.seen = state["step"], state["seen"]
         self.loss.copy_(state["loss"])
         self.segments = [Segment(steps=n, live=live, dense_gradient_steps=d) for n, live, d in state["segments"]]
@@ -152,6 +167,8 @@ class Training:
 
     def _train_on(self, indices: Tensor) -> None:
         """One step of the optimizer."""
+        if self.tracer is not None:
+            self.tracer.record(self.step)
         images = as_input(self.samples.images[indices], self.settings)
         if self.augment.steps:  # a generator a step costs 0.2 ms, so none is made for nothing
             images = self.augment(images, seeded(self.seed, self.step, 1))
@@ -163,7 +180,7 @@ class Training:
         with autocast(self.device, self.settings):
             loss = cross_entropy(self._outputs(images), labels, label_smoothing=self.settings.label_smoothing)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        rewired = self.sparsifier is not None and self.sparsifier.step()
+        rewired = self.sparsifier is not None and self._sparsify(self.sparsifier)
         if self.settings.clip_norm is not None:
             clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimizer.step()
@@ -172,6 +189,19 @@ class Training:
         self.seen += len(labels)
         self.step += 1
         self._log_wiring(rewired)
+
+    def _sparsify(self, sparsifier: Sparsifier) -> bool:
+        """The sparsifier's step, with what it grows by and what is measured around it."""
+        growth = None
+        if sparsifier.due and self.settings.growth_images is not None:
+            growth = self._growth(self.settings.growth_images)
+        with nullcontext() if self.tracer is None else self.tracer.update(self.step):
+            return sparsifier.step(growth)
+
+    def _growth(self, images: int) -> dict[str, Tensor]:
+        """The dense gradient of fixed training images."""
+        found = mean_gradient(self.model, cross_entropy, fixed_images(self.samples, images, self.settings, 6))
+        return found.coordinates.scatter(found.vector)
 
     def _outputs(self, images: Tensor) -> Tensor:
         try:

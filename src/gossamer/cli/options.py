@@ -8,6 +8,7 @@ import typer
 
 from gossamer.bench.adversarial import Adversarial
 from gossamer.bench.difficulty import Corrupted, Hard
+from gossamer.bench.trace import Trace
 from gossamer.core.errors import SettingError
 
 Data = Annotated[str, typer.Option(help="data set by name, or the path of an image folder or archive")]
@@ -40,6 +41,18 @@ EvalAttack = Annotated[
     str | None, typer.Option(help="attack on the test set of adversarial runs; default: pgd20 within the same radius")
 ]
 AttackImages = Annotated[int | None, typer.Option(help="how many test images are attacked; default: all")]
+From = Annotated[
+    Path | None, typer.Option("--from", help="folder of a sparse run: start from its masks (--method static, set, ...)")
+]
+Weights = Annotated[
+    str | None, typer.Option(help="with --from: own (default), initial or final weights of that run to start from")
+]
+TraceEvery = Annotated[
+    int | None, typer.Option("--trace", help="measure gradient flow every so many steps, and around mask updates")
+]
+Snapshots = Annotated[
+    str | None, typer.Option(help="with --trace: steps, with commas, around whose mask updates weights are kept")
+]
 Out = Annotated[Path, typer.Option(help="folder of all runs")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto")]
 Threads = Annotated[int | None, typer.Option(help="CPU threads; default: torch's own")]
@@ -71,6 +84,15 @@ def adversarial(train: str | None, evaluate: str | None, images: int | None) -> 
         _alone("--adversarial", {"--eval-attack": evaluate, "--attack-images": images})
         return None
     return Adversarial(train=None if train == "none" else train, evaluate=evaluate, images=images)
+
+
+def trace(every: int | None, snapshots: str | None) -> Trace | None:
+    """--trace and what goes with it."""
+    if every is None:
+        _alone("--trace", {"--snapshots": snapshots})
+        return None
+    steps = () if snapshots is None else whole_numbers(snapshots, "snapshots", "500,2000")
+    return Trace(every=every, snapshots=steps)
 
 
 def _alone(needed: str, given: Mapping[str, Any]) -> None:

@@ -29,6 +29,7 @@ from gossamer.cli.options import (
     EvalAttack,
     Family,
     Folder,
+    From,
     Frost,
     HardOption,
     Keep,
@@ -40,8 +41,11 @@ from gossamer.cli.options import (
     ScoreModels,
     Set,
     Severity,
+    Snapshots,
     Threads,
+    TraceEvery,
     Train,
+    Weights,
 )
 
 
@@ -71,6 +75,10 @@ def train(
     eval_attack: EvalAttack = None,
     attack_images: AttackImages = None,
     keep: Keep = 1.0,
+    from_: From = None,
+    weights: Weights = None,
+    trace: TraceEvery = None,
+    snapshots: Snapshots = None,
     out: Out = Path("runs"),
     device: Device = "auto",
     threads: Threads = None,
@@ -87,7 +95,9 @@ def train(
         adversarial=options.adversarial(adversarial, eval_attack, attack_images),
     )
     spec = session.base(bench, data, model, settings, chosen)
-    spec = session.with_method(spec, method, sparsity, seed, set_ or [])
+    origin = session.origin_of(from_, weights)
+    spec = session.with_method(spec, method, sparsity, seed, set_ or [], origin)
+    spec = replace(spec, trace=options.trace(trace, snapshots))
     with Bars(console) as bars:
         prepared = prepare(spec, replace(bench, watch=bars))
         result = run(spec, prepared.bench)

@@ -114,8 +114,18 @@ class Sparsifier:
         """How many times ``step()`` was called."""
         return self._clock
 
-    def step(self) -> bool:
+    @property
+    def due(self) -> bool:
+        """Whether the next ``step()`` changes the masks, unless gradients are not finite then."""
+        return self._due is not None or self.method.due(self._clock)
+
+    def step(self, growth: Mapping[str, Tensor] | None = None) -> bool:
         """Mask the gradients, after rewiring if the method is due: between ``backward()`` and ``optimizer.step()``.
+
+        Args:
+            growth: dense gradients that the rewiring looks at instead of ``.grad``, by name: of more samples than a
+                batch, for instance (P3's code grows by the gradient of 1000 fixed training images). Looked at only
+                where ``due``.
 
         Returns:
             Whether the masks changed at this step.
@@ -135,7 +145,7 @@ class Sparsifier:
                 self._check_leak()  # rewires, and a gradient scaler may skip the first steps
             if self.method.due(self._clock):
                 self._due = self._clock
-            rewired = self._due is not None and self._rewire(self._due)
+            rewired = self._due is not None and self._rewire(self._due, self._dense_gradients(growth))
             if not self._deviations.dense_momentum:
                 self._mask_gradients()
         if rewired and self._deviations.replace_step:
@@ -262,9 +272,8 @@ class Sparsifier:
         digest = sha256(f"gossamer {self.seed} {moment}".encode()).digest()
         return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
 
-    def _rewire(self, due: int) -> bool:
+    def _rewire(self, due: int, grads: Mapping[str, Tensor]) -> bool:
         """Carry out the rewiring that was due, unless gradients are not finite: then it stays due."""
-        grads = self._dense_gradients()
         if not all(map(_is_finite, grads.values())):
             return False
         self._check_leak()
@@ -276,7 +285,15 @@ class Sparsifier:
         self._due = None
         return True
 
-    def _dense_gradients(self) -> dict[str, Tensor]:
+    def _dense_gradients(self, growth: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+        if growth is not None:
+            odd = [name for name, w in self._params.items() if name not in growth or growth[name].shape != w.shape]
+            if odd:
+                raise StateError(
+                    f"expected a gradient of each selected weight in growth, none fits {odd}; pass tensors of the "
+                    "weights' shapes by name"
+                )
+            return {name: growth[name] for name in self._params}
         return {n: torch.zeros_like(p) if p.grad is None else p.grad for n, p in self._params.items()}
 
     def _adopt(self, masks: Masks) -> None:

@@ -11,6 +11,7 @@ from gossamer.methods.granet import GraNet
 from gossamer.methods.mest import MEST
 from gossamer.methods.rigl import RigL, RigLInverted
 from gossamer.methods.set import SET
+from gossamer.methods.started import Started
 from gossamer.methods.static import Random, Static, Uniform
 from gossamer.methods.tickets import LTH, prune
 
@@ -38,6 +39,7 @@ __all__ = [
     "Random",
     "RigL",
     "RigLInverted",
+    "Started",
     "Static",
     "Uniform",
     "prune",
