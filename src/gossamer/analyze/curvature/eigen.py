@@ -1,16 +1,15 @@
 """The outermost eigenvalues of a Hessian, none of them missed, with the residual of each."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from gossamer.analyze.curvature.krylov import Basis, Operator, as_operator
+from gossamer.analyze.curvature.outermost import Order, Outermost
 from gossamer.core.errors import SettingError, StateError
 from gossamer.core.given import check_seed
 
-Order = Literal["value", "magnitude"]
 SPARE = (
     2  # start vectors beyond the number wanted: of 900 runs on five equal ones 0, 1, 2, 3 missed one in 261, 2, 0, 0
 )
@@ -95,7 +94,7 @@ def eigenvalues(
         tensor([ 3.0000,  3.0000, -2.0000], dtype=torch.float64)
     """
     check_seed(seed)
-    operator, wanted = as_operator(operator), _Wanted(top, bottom, by)
+    operator, wanted = as_operator(operator), Outermost(top, bottom, by)
     _check(operator.shape[0], wanted, tolerance, max_basis)
     basis = Basis(operator, seed)
     candidates = basis.random(max(top, bottom) + SPARE)
@@ -111,34 +110,10 @@ def eigenvalues(
             state.restart()
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """Which of some ascending values: the outermost ones."""
-
-    top: int
-    bottom: int
-    by: Order
-
-    def sizes(self, values: Tensor) -> Tensor:
-        """What they are ordered by."""
-        return values if self.by == "value" else values.abs()
-
-    def of(self, values: Tensor) -> Tensor:
-        """Their places, the top ones first, largest first."""
-        order = self.sizes(values).argsort(descending=True)
-        if self.top + self.bottom >= len(values):
-            return order
-        return torch.cat([order[: self.top], order[len(order) - self.bottom :]])
-
-    def wider(self, more: int) -> "_Wanted":
-        """With some more at each end that is wanted at all."""
-        return _Wanted(self.top and self.top + more, self.bottom and self.bottom + more, self.by)
-
-
 class _State:
     """What a basis knows of the wanted eigenpairs and of a guard next to them at each end."""
 
-    def __init__(self, basis: Basis, wanted: _Wanted, tolerance: float) -> None:
+    def __init__(self, basis: Basis, wanted: Outermost, tolerance: float) -> None:
         self._basis, self._wanted = basis, wanted
         self._values, self._rotation = basis.ritz()
         self._near = wanted.wider(1).of(self._values)
@@ -189,7 +164,7 @@ class _State:
         return f"expected residuals of at most {bounds}, got {reached} after {self._basis.products} products; {advice}"
 
 
-def _check(n: int, wanted: _Wanted, tolerance: float, max_basis: int) -> None:
+def _check(n: int, wanted: Outermost, tolerance: float, max_basis: int) -> None:
     top, bottom, by = wanted.top, wanted.bottom, wanted.by
     if top < 0 or bottom < 0 or not 1 <= top + bottom <= n:
         raise SettingError(

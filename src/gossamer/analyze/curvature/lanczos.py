@@ -58,8 +58,8 @@ def spectral_density(
 
     Args:
         operator: symmetric, such as ``hessian(...)``, or a matrix.
-        steps: of Lanczos, at most n are made; 80 to 90 in Ghorbani et al. 2019.
-        probes: random vectors; 10 in Ghorbani et al. 2019. Eight go through the network as one block.
+        steps: of Lanczos, at most n are made; 80 is also the default of hessian-eigenthings.
+        probes: random vectors; eight go through the network as one block.
         width: of the Gaussians; None: a hundredth of the range of the nodes, or of their size if all are the same.
         points: of the grid, from 5 widths below the smallest node to 5 above the largest.
         seed: of the probes.
