@@ -101,6 +101,18 @@ def test_the_table_of_agreement_is_what_the_networks_answer(done: Done, folder: 
     assert len(rows["lottery"]["disagreement_pruned"]) == 2
 
 
+def test_networks_that_say_one_class_of_everything_are_counted(done: Done) -> None:
+    held = Done(PLAN, done.bench, done.runs)
+    told = done.outputs("lottery").clone()
+    told[1] = 0.0
+    told[1, :, 3] = 1.0
+    held._outputs["lottery"] = told
+    rows = {row["variant"]: row for row in agreement(held)}
+    free = [len(out.argmax(1).unique()) > 1 for out in done.outputs("lottery")]
+    assert rows["lottery"]["stuck"] == 1 + (not free[0])
+    assert rows["set"]["stuck"] == sum(len(out.argmax(1).unique()) == 1 for out in done.outputs("set"))
+
+
 def test_one_seed_has_no_pairs(done: Done) -> None:
     alone = Done(PLAN, done.bench, {name: each[:1] for name, each in done.runs.items()})
     row = agreement(alone)[0]

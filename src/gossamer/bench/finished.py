@@ -1,21 +1,18 @@
 """What a finished run left behind, read back."""
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from torch import Tensor, nn
 
+from gossamer.bench import traced
 from gossamer.bench.lab import read_masks
 from gossamer.bench.place import Bench
 from gossamer.bench.run import run
 from gossamer.bench.spec import RunSpec
 from gossamer.bench.store import RunFolder
 from gossamer.bench.subject import WEIGHTS, loaded, network_of
-from gossamer.bench.tracer import snapshot_name
-from gossamer.core import masks as mask_ops
 from gossamer.core.masks import Masks
 
 
@@ -60,12 +57,8 @@ class Finished:
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """A table of its trace, ``flow``, ``updates`` or ``masks``; empty without one."""
-        file = self.folder.path / f"{name}.jsonl"
-        return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+        return traced.table(self.folder, name)
 
-    def snapshot(self, step: int, moment: str) -> tuple[Mapping[str, Tensor], Masks]:
+    def snapshot(self, step: int, moment: str) -> tuple[dict[str, Tensor], Masks]:
         """Weights and masks ``"before"`` or ``"after"`` the mask update of a step."""
-        stored = self.folder.load_tensors(snapshot_name(step, moment))
-        weights = {name: tensor for name, tensor in stored.items() if not name.startswith("masks.")}
-        bits = {name.removeprefix("masks."): tensor for name, tensor in stored.items() if name.startswith("masks.")}
-        return weights, mask_ops.unpack(bits, {name: tuple(weights[name].shape) for name in bits})
+        return traced.snapshot(self.folder, step, moment)

@@ -17,6 +17,7 @@ from gossamer.bench.trace import Trace
 from gossamer.core import masks as mask_ops
 from gossamer.core.sparsifier import Sparsifier
 
+MASKS = "masks."  # before the names of masks in a snapshot
 Save = Callable[[str, Mapping[str, Tensor]], None]
 
 
@@ -100,7 +101,7 @@ class Tracer:
     def _keep(self, step: int, moment: str) -> None:
         """Weights and masks of this moment, on the disk."""
         masks = {} if self.sparsifier is None else mask_ops.pack(self.sparsifier.masks)
-        packed = {f"masks.{name}": bits for name, bits in masks.items()}
+        packed = {f"{MASKS}{name}": bits for name, bits in masks.items()}
         self._save(snapshot_name(step, moment), {**self.model.state_dict(), **packed})
 
 

@@ -1,7 +1,5 @@
 """A finished run, opened to be looked into: its network, masks, data, and what was measured along its training."""
 
-import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gossamer.bench import traced
 from gossamer.bench.described import described
 from gossamer.bench.lab import read_masks
 from gossamer.bench.place import Bench
@@ -18,7 +17,6 @@ from gossamer.bench.store import RunFolder
 from gossamer.bench.subject import subject
 from gossamer.bench.tracer import fixed_images
 from gossamer.bench.watch import Watch
-from gossamer.core import masks as mask_ops
 from gossamer.core.errors import DataError, MissingError
 from gossamer.core.masks import Masks
 
@@ -72,44 +70,17 @@ class Opened:
         """So many test images in [0, 1] with their labels, the same for all runs on this data."""
         return fixed_images(self.bench.test, count, self.spec.train, TEST_WORD)
 
-    def trace(self, table: str) -> list[dict[str, Any]]:
-        """A table that was measured along the training, ``flow``, ``updates`` or ``masks``; empty without one.
-
-        Args:
-            table: its name.
-
-        Returns:
-            Its rows.
-
-        Raises:
-            DataError: the file is damaged.
-        """
-        file = self.folder.path / f"{table}.jsonl"
-        try:
-            return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
-        except ValueError as error:
-            raise DataError(f"expected a line of JSON a measurement in {file}, got something else ({error})") from None
+    def trace(self, name: str) -> list[dict[str, Any]]:
+        """A table that was measured along the training, ``flow``, ``updates`` or ``masks``; empty without one."""
+        return traced.table(self.folder, name)
 
     def snapshots(self) -> list[int]:
         """The mask updates around which weights and masks were kept."""
-        names = [path.name for path in self.folder.path.glob("snapshot-*-after.safetensors")]
-        steps = [int(re.sub(r"\D", "", name)) for name in names]
-        return sorted(step for step in steps if (self.folder.path / _snapshot(step, "before")).exists())
+        return traced.snapshots(self.folder)
 
     def snapshot(self, step: int, moment: str) -> tuple[dict[str, Tensor], Masks]:
-        """Weights and masks of a moment.
-
-        Args:
-            step: one of ``snapshots()``.
-            moment: ``"before"`` or ``"after"`` the masks changed.
-
-        Returns:
-            A state of the model, on the CPU, and its masks.
-        """
-        stored = self.folder.load_tensors(_snapshot(step, moment))
-        weights = {name: tensor for name, tensor in stored.items() if not name.startswith("masks.")}
-        bits = {name.removeprefix("masks."): tensor for name, tensor in stored.items() if name not in weights}
-        return weights, mask_ops.unpack(bits, {name: tuple(weights[name].shape) for name in bits})
+        """Weights and masks ``"before"`` or ``"after"`` the masks changed at a step."""
+        return traced.snapshot(self.folder, step, moment)
 
 
 class Untrained(Watch):
@@ -161,7 +132,3 @@ def opened(path: Path, data: str | None, folder: Path | None, device: torch.devi
     return Opened(
         files, spec, bench, found.model, {name: mask.to(device) for name, mask in masks.items()}, found.digest
     )
-
-
-def _snapshot(step: int, moment: str) -> str:
-    return f"snapshot-{step:06d}-{moment}.safetensors"

@@ -17,9 +17,9 @@ def agreement(done: Done) -> list[dict[str, Any]]:
         done: the experiment.
 
     Returns:
-        variant, each seed's ``accuracy``, the ``ensemble``'s accuracy with its 95 % interval over test images, the
-        ``disagreement`` of each pair of seeds and of each seed with the pruned network whose masks all take (that
-        network itself left out), live parameters and costs.
+        variant, each seed's ``accuracy``, how many of them are ``stuck`` at one class, the accuracy of the
+        ``ensemble`` with its 95 % interval over test images, the ``disagreement`` of each pair of seeds and of each
+        seed with the pruned network whose masks all take (that network itself left out), live parameters and costs.
     """
     return [_row(done, name) for name in done.runs]
 
@@ -33,6 +33,7 @@ def _row(done: Done, name: str) -> dict[str, Any]:
     result = done.runs[name][0].result
     return {
         "variant": name,
+        "stuck": sum(len(each.argmax(1).unique()) == 1 for each in outputs),
         "accuracy": [run.result["test_accuracy"] for run in done.runs[name]],
         "ensemble": together.accuracy,
         "ensemble_low": together.low,

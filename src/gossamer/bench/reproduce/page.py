@@ -48,6 +48,8 @@ def _accuracies(rows: Rows) -> str:
         {
             "variant": NAMES[row["variant"]],
             "test accuracy": spread(row["accuracy"]),
+            "stuck": row["stuck"] or "",
+            "of the others": spread(sorted(row["accuracy"])[row["stuck"] :]) if row["stuck"] else "",
             "together": row["ensemble"],
             "disagreement": spread(row["disagreement"], ".4f"),
             "with pruned": spread(row["disagreement_pruned"], ".4f"),
@@ -61,7 +63,8 @@ def _accuracies(rows: Rows) -> str:
     return (
         f"## Accuracy and agreement, {seeds} seeds\n\n"
         + markdown(table, {"together": ".2%"})
-        + "\n\nFLOPs are relative to dense; training includes the pruning run wherever its masks are taken."
+        + "\n\nStuck networks give every image the same class. FLOPs are relative to dense; training includes the "
+        "pruning run wherever its masks are taken."
     )
 
 
