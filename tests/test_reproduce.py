@@ -13,10 +13,10 @@ from rich.console import Console
 from gossamer.bench.finished import Finished
 from gossamer.bench.lab import initial_weights
 from gossamer.bench.place import Bench
-from gossamer.bench.reproduce import flow
+from gossamer.bench.reproduce import flow, page
 from gossamer.bench.reproduce.agreement import agreement, spread
 from gossamer.bench.reproduce.beside import beside
-from gossamer.bench.reproduce.command import reproduce
+from gossamer.bench.reproduce.command import _digest, reproduce
 from gossamer.bench.reproduce.done import Done
 from gossamer.bench.reproduce.kept import Kept
 from gossamer.bench.reproduce.lines import ends, lines, solutions
@@ -85,7 +85,7 @@ def test_tickets_share_their_start_and_scratch_networks_do_not(done: Done) -> No
 
 
 def test_the_table_of_agreement_is_what_the_networks_answer(done: Done, folder: Path) -> None:
-    rows = {row["variant"]: row for row in json.loads((folder / "agreement.json").read_text())}
+    rows = {row["variant"]: row for row in json.loads((folder / "agreement.json").read_text())["found"]}
     labels, images = done.bench.test.labels, done.bench.test.images / 255.0
     for name in ("pruned", "lottery", "set"):
         told = [run.model()(images) for run in done.runs[name]]
@@ -121,7 +121,7 @@ def test_one_seed_has_no_pairs(done: Done) -> None:
 
 
 def test_lines_end_in_the_pruned_network_and_begin_where_they_should(done: Done, folder: Path) -> None:
-    found = lines(done, Kept(RunFolder(folder)))
+    found = lines(done, Kept(RunFolder(folder), _digest(done)))
     assert [(line.name, line.seed) for line in found] == [
         ("lottery_start", 10), ("lottery_end", 10), ("lottery_end", 11), ("scratch_start", 10), ("scratch_start", 11),
         ("scratch_end", 10), ("scratch_end", 11),
@@ -150,7 +150,7 @@ def test_spectra_are_of_the_live_weights_and_biases_around_the_update(folder: Pa
     assert list(table["moment"]) == ["before", "after"] * 3
     assert set(table["variant"]) == {"rigl_plus", "rigl_inverted_plus", "set_plus"}
     for path in folder.glob("hessian-*.json"):
-        values = json.loads(path.read_text())["eigenvalues"]
+        values = json.loads(path.read_text())["found"]["eigenvalues"]
         assert len(values) == LIVE + 300 + 100 + 10
         assert values == sorted(values)
 
@@ -269,3 +269,32 @@ def test_changes_of_the_norm_are_summed_up_by_halves() -> None:
 def test_markdown_leaves_unknown_numbers_empty() -> None:
     table = markdown([{"a": 1, "b": 0.123456}, {"a": None, "b": float("nan")}], {"b": ".2f"})
     assert table.splitlines()[2:] == ["| 1 | 0.12 |", "|  |  |"]
+
+
+def test_the_page_has_every_number_of_the_paper() -> None:
+    rows = beside(
+        REPORTED["p3-lenet5"], {(each.variant, each.quantity): [each.value] for each in REPORTED["p3-lenet5"]}
+    )
+    told = page._beside(rows)
+    assert told.count("\n| ") == len(REPORTED["p3-lenet5"]) + 1
+    for words in (
+        "test accuracy",
+        "gradient norm at step 100",
+        "training loss at α = 0.5",
+        "std of outputs at sparsity 0.28",
+    ):
+        assert words in told
+
+
+def test_a_trial_that_is_shorter_leaves_out_what_it_did_not_measure() -> None:
+    rows = beside(REPORTED["p3-lenet5"], {("lottery", "accuracy"): [0.5]})
+    assert [(row["variant"], row["quantity"]) for row in rows] == [("lottery", "accuracy")]
+
+
+def test_findings_of_another_version_or_of_other_runs_are_found_anew(tmp_path: Path) -> None:
+    place = RunFolder(tmp_path)
+    assert Kept(place, "a").get("x", lambda: 1) == 1
+    assert Kept(place, "a").get("x", lambda: 2) == 1
+    assert Kept(place, "b").get("x", lambda: 3) == 3
+    place.write_json("x.json", {})
+    assert Kept(place, "b").get("x", lambda: 4) == 4

@@ -59,6 +59,10 @@ class Finished:
         """A table of its trace, ``flow``, ``updates`` or ``masks``; empty without one."""
         return traced.table(self.folder, name)
 
+    def snapshots(self) -> list[int]:
+        """The mask updates around which weights and masks were kept."""
+        return traced.snapshots(self.folder)
+
     def snapshot(self, step: int, moment: str) -> tuple[dict[str, Tensor], Masks]:
         """Weights and masks ``"before"`` or ``"after"`` the mask update of a step."""
         return traced.snapshot(self.folder, step, moment)

@@ -16,7 +16,7 @@ from gossamer.cli.options import Checkpoint, Device, Epochs, Folder, Out, Thread
 @app.command()
 def reproduce(
     name: Annotated[str, typer.Argument(help="p3-lenet5 or p3-mlp")],
-    seeds: Annotated[int, typer.Option(min=1, help="runs of each variant; the paper has 5")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, max=10, help="runs of each variant; the paper has 5")] = 5,
     folder: Folder = None,
     epochs: Epochs = None,
     hessian_images: Annotated[

@@ -1,7 +1,7 @@
 """The paper's numbers beside ours, and how many standard deviations lie between them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from math import hypot, nan
+from math import hypot
 from statistics import mean, stdev
 from typing import Any
 
@@ -18,9 +18,9 @@ def beside(reported: Iterable[Reported], measured: Measured) -> list[dict[str, A
         measured: of ours.
 
     Returns:
-        variant, quantity, the paper's value and deviation, our mean, deviation and number of seeds, and the difference
-        in standard deviations: (ours - paper) / √(σ² + σ'²), σ the deviation over our seeds and σ' the paper's, as far
-        as each is known; None where neither is.
+        Of each number that was measured: variant, quantity, the paper's value and deviation, our mean, deviation and
+        number of seeds, and the difference in standard deviations: (ours - paper) / √(σ² + σ'²), σ the deviation over
+        our seeds and σ' the paper's, as far as each is known; None where neither is.
 
     Example:
         >>> rows = beside([Reported("lottery", "accuracy", 0.9, 0.03)], {("lottery", "accuracy"): [0.96, 1.04]})
@@ -29,7 +29,9 @@ def beside(reported: Iterable[Reported], measured: Measured) -> list[dict[str, A
     """
     rows = []
     for each in reported:
-        own = list(measured[each.variant, each.quantity])
+        own = list(measured.get((each.variant, each.quantity), ()))
+        if not own:  # a trial that is shorter than the paper's training
+            continue
         spread = stdev(own) if len(own) > 1 else None
         rows.append(
             {
@@ -37,7 +39,7 @@ def beside(reported: Iterable[Reported], measured: Measured) -> list[dict[str, A
                 "quantity": each.quantity,
                 "paper": each.value,
                 "paper_deviation": each.deviation,
-                "mean": mean(own) if own else nan,
+                "mean": mean(own),
                 "deviation": spread,
                 "count": len(own),
                 "difference": _apart(mean(own) - each.value, spread, each.deviation),

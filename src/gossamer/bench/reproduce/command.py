@@ -1,5 +1,6 @@
 """``gossamer reproduce``: train what is missing, measure, and write tables, figures and a page."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -52,12 +53,18 @@ def reproduce(
     digest = sha256(" ".join(spec.key for spec in ordered).encode()).hexdigest()[:12]
     folder = RunFolder(bench.out / f"reproduce-{plan.name}-{digest}")
     folder.write_json("setup.json", {"runs": [spec.key for spec in ordered], "environment": environment(bench.device)})
-    parts = _measured(console, done, Kept(folder), images)
-    drawn = _drawn(folder.path, f"{bench.data.label}, {plan.model} at {plan.sparsity:.0%}, {seeds} seeds", parts)
+    parts = _measured(console, done, Kept(folder, _digest(done)), images)
+    drawn = _drawn(folder.path, f"{bench.data.label}, {plan.model} at {plan.sparsity:.0%}", seeds, parts)
     _write_tables(folder, parts)
     folder.write("page.md", page(plan, parts, drawn).encode())
     console.print(f"{folder.path / 'page.md'}", soft_wrap=True)
     return folder.path
+
+
+def _digest(done: Done) -> str:
+    """Of the results of all runs: a run that was trained again elsewhere may differ in its last bits."""
+    results = [run.result for each in done.runs.values() for run in each]
+    return sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _measured(console: Console, done: Done, kept: Kept, images: int | None) -> dict[str, Any]:
@@ -90,24 +97,25 @@ def _measured(console: Console, done: Done, kept: Kept, images: int | None) -> d
     return parts
 
 
-def _drawn(folder: Path, title: str, parts: Mapping[str, Any]) -> dict[str, str]:
+def _drawn(folder: Path, title: str, seeds: int, parts: Mapping[str, Any]) -> dict[str, str]:
     """All figures; the file of each by its name."""
     points = lines.point_rows(parts["lines"])
+    all_seeds, first = f"{title}, {seeds} seeds", f"{title}, first seed"
+    signals = f"Signal at initialisation, {len(signal.SEEDS)} draws\n{title}"
+    norms = f"Gradient norm on 1000 training images\n{all_seeds}"
+    updates = f"Change of the gradient norm at mask updates\n{all_seeds}"
     drawn = {
-        "signal": figures.draw_signal(parts["signal"], f"Signal at initialisation\n{title}", folder / "signal"),
-        "norms": figures.draw_norms(
-            parts["norms"], f"Gradient norm on 1000 training images\n{title}", folder / "norms"
+        "signal": figures.draw_signal(parts["signal"], signals, folder / "signal"),
+        "norms": figures.draw_norms(parts["norms"], norms, folder / "norms"),
+        "updates": figures.draw_updates(parts["updates"], updates, folder / "updates"),
+        "lines": figures.draw_lines(points, f"Lines to the pruned network\n{all_seeds}", folder / "lines"),
+        "map": figures.draw_map(
+            parts["map"], parts["stress"], f"Solutions by L2 distance\n{all_seeds}", folder / "map"
         ),
-        "updates": figures.draw_updates(
-            parts["updates"], f"Change of the gradient norm at mask updates\n{title}", folder / "updates"
-        ),
-        "lines": figures.draw_lines(points, f"Lines to the pruned network\n{title}", folder / "lines"),
-        "map": figures.draw_map(parts["map"], parts["stress"], f"Solutions by L2 distance\n{title}", folder / "map"),
     }
     if parts["hessians"]:
-        drawn["hessian"] = figures.draw_spectra(
-            parts["hessians"], f"Hessian of the live weights around mask updates\n{title}", folder / "hessian"
-        )
+        hessians = f"Hessian of the live weights around mask updates\n{first}"
+        drawn["hessian"] = figures.draw_spectra(parts["hessians"], hessians, folder / "hessian")
     return {name: paths[0].name for name, paths in drawn.items()}
 
 

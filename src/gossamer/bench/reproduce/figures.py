@@ -74,6 +74,7 @@ def draw_spectra(found: Sequence[Mapping[str, Any]], title: str, stem: Path) -> 
         Spectrum(
             spectra=[Values(label=moment, values=each[moment]["eigenvalues"]) for moment in ("before", "after")],
             title=f"{VARIANTS[each['variant']].label}, step {each['step']}", linear=0.01,
+            rounding=max(each[moment]["bound"] for moment in ("before", "after")),
         )
         for each in found
     ]  # fmt: skip

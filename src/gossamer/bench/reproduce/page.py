@@ -13,7 +13,7 @@ Rows = Sequence[Mapping[str, Any]]
 NAMES = {**{name: variant.label for name, variant in VARIANTS.items()}, **GROUPS, **STARTS}
 QUANTITIES = {
     "accuracy": "test accuracy",
-    "ensemble": "accuracy of the five together",
+    "ensemble": "accuracy of all seeds together",
     "disagreement": "disagreement of two seeds",
     "disagreement_pruned": "disagreement with pruned",
     "loss_highest": "highest training loss on the line",
@@ -72,7 +72,7 @@ def _beside(rows: Rows) -> str:
     table = [
         {
             "variant": NAMES.get(row["variant"], row["variant"]),
-            "quantity": QUANTITIES.get(row["quantity"], _told(row["quantity"])),
+            "quantity": QUANTITIES.get(row["quantity"]) or _told(row["quantity"]),
             "paper": _number(row["paper"], row["paper_deviation"], row["quantity"]),
             "ours": _number(row["mean"], row["deviation"], row["quantity"]),
             "n": row["count"],

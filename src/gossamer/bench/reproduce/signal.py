@@ -23,8 +23,8 @@ def signal(done: Done) -> list[dict[str, Any]]:
         done: the experiment.
 
     Returns:
-        A row a point: ``inputs``, ``"images"`` or ``"noise"`` (as in the authors' notebook), and the columns of
-        ``gossamer.analyze.Propagation.rows``.
+        A row a point: ``inputs``, ``"images"`` or ``"noise"`` (as in the authors' notebook), the columns of
+        ``gossamer.analyze.Propagation.rows``, and the output's deviation at each of the ``draws``.
     """
     images, _ = done.training_images(COUNT)
     model = done.pruned.model()
@@ -41,17 +41,21 @@ def _network(done: Done, side: int) -> nn.Module:
 
 
 def _rows(name: str, model: nn.Module, inputs: Tensor) -> list[dict[str, Any]]:
-    return [{"inputs": name, **row} for row in signal_propagation(model, inputs, seeds=SEEDS).rows()]
+    found = signal_propagation(model, inputs, seeds=SEEDS)
+    draws: dict[tuple[str, float], list[float]] = {}
+    for one in found.measures:
+        draws.setdefault((one.start, one.sparsity), []).append(one.output)
+    return [{"inputs": name, **row, "draws": draws[row["start"], row["sparsity"]]} for row in found.rows()]
 
 
 def measured(rows: list[dict[str, Any]]) -> dict[tuple[str, str], list[float]]:
-    """The means, of noise as in the paper, at the sparsities that its figure was read at.
+    """The deviations, of noise as in the paper, at the sparsities that its figure was read at.
 
     Args:
         rows: of ``signal``.
 
     Returns:
-        One number by initialisation and quantity.
+        One number a draw by initialisation and quantity.
     """
     told = [row for row in rows if row["inputs"] == "noise"]
-    return {(row["start"], f"signal@{row['sparsity']:g}"): [row["output"]] for row in told}
+    return {(row["start"], f"signal@{row['sparsity']:g}"): row["draws"] for row in told}

@@ -13,7 +13,6 @@ from gossamer.bench.reproduce.done import Done
 from gossamer.bench.reproduce.flow import SPARSE_START
 from gossamer.bench.reproduce.kept import Kept
 
-IMAGES = 2000  # P3 has all 60,000; the cost is linear in them
 Tick = Callable[[int, int], None]
 
 
@@ -32,7 +31,7 @@ def spectra(done: Done, kept: Kept, images: int, tick: Tick) -> list[dict[str, A
     found = []
     for name in SPARSE_START:
         run = done.runs[name][0]
-        for step in done.plan.snapshots:
+        for step in run.snapshots():
             sides = {
                 moment: kept.get(
                     f"hessian-{name}-{step}-{moment}-{images}",
