@@ -290,3 +290,8 @@ def test_coordinates_are_the_networks_own():
     assert (
         hessian(model, CROSS_ENTROPY, samples(), masks=masks).coordinates.sizes() == coordinates(model, masks).sizes()
     )
+
+
+def test_a_loss_that_is_no_mean_is_refused_before_anything_is_differentiated():
+    with pytest.raises(SettingError, match="expected a loss that gives the mean over the batch as one number"):
+        hessian(network(next(iter(NETWORKS))), torch.nn.CrossEntropyLoss(reduction="none"), samples())

@@ -147,7 +147,10 @@ REFUSED = {
     ),
     "no other run": ("MLP --interpolate OUT/none", "expected the folder of a finished run, got"),
     "itself beside it": ("MLP --spectrum --beside MLP", "each once; name each --beside once"),
-    "beside nothing": ("MLP --beside DENSE", "expected --spectrum with --beside, which would do nothing without it"),
+    "beside nothing": (
+        "MLP --density --beside DENSE",
+        "expected --spectrum with --beside, which would do nothing without it",
+    ),
     "no heat map without spectrum": ("MLP --flow --heat-map", "expected --spectrum with --heat-map"),
     "exactly nothing": ("MLP --exact --snapshots", "expected --hessian with --snapshots and --exact"),
     "no images": ("MLP --images 0", "Invalid value for '--images'"),

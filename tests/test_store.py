@@ -169,3 +169,14 @@ def test_the_lock_holds_across_processes_and_dies_with_its_process(tmp_path: Pat
     other.communicate()
     with RunFolder(tmp_path).locked():
         assert (tmp_path / ".lock").exists()
+
+
+def test_two_processes_may_write_the_same_file(tmp_path: Path) -> None:
+    source = (
+        "import sys; from pathlib import Path; from gossamer.bench.store import RunFolder\n"
+        "for number in range(200): RunFolder(Path(sys.argv[1])).write('file', sys.argv[2].encode() * 1000)"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", source, str(tmp_path), letter]) for letter in "ab"]
+    assert [one.wait() for one in both] == [0, 0]
+    assert (tmp_path / "file").read_bytes() in (b"a" * 1000, b"b" * 1000)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -153,7 +153,7 @@ class RunFolder:
     def write(self, name: str, content: bytes) -> None:
         """Write a file aside, flush it to the disk, then rename: a reader sees the old file or the new one."""
         self.path.mkdir(parents=True, exist_ok=True)
-        aside = self.path / f".{name}.part"
+        aside = self.path / f".{name}.{os.getpid()}.part"  # two commands may write the same file
         try:
             with open(aside, "wb") as file:
                 file.write(content)

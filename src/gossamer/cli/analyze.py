@@ -60,5 +60,6 @@ def command(
 def _needs(named: tuple[str, ...], part: str, given: dict[str, object]) -> None:
     """Refuse options of a part that is not asked for."""
     told = [name for name, value in given.items() if value]
-    if told and part not in named:
+    by_default = not named and part != "hessian"  # of no option the cheap parts
+    if told and part not in named and not by_default:
         raise SettingError(f"expected --{part} with {' and '.join(told)}, which would do nothing without it; add it")

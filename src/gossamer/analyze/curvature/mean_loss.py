@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from gossamer.analyze.live import coordinates
-from gossamer.analyze.passes import Batch, Data, Loss, Passes, check_finite
+from gossamer.analyze.passes import Batch, Data, Loss, Passes, check_finite, check_scalar
 from gossamer.core.modes import left_as_found
 from gossamer.core.named import unwrap
 
@@ -93,7 +93,7 @@ class MeanLoss:
         total, count = 0.0, 0
         with left_as_found(self.model), torch.no_grad():
             for inputs, labels in self._passes:
-                value = float(self.at(self.weights, (self._placed(inputs), self._placed(labels))))
+                value = float(check_scalar(self.at(self.weights, (self._placed(inputs), self._placed(labels)))))
                 total, count = total + value * len(labels), count + len(labels)
         return check_finite(total / count)
 

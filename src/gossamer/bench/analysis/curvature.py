@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from gossamer.analyze.curvature.eigen import eigenvalues
-from gossamer.analyze.curvature.exact_spectrum import exact_hessian
+from gossamer.analyze.curvature.exact_spectrum import ExactHessian, exact_hessian
 from gossamer.analyze.curvature.hessian import HessianOperator, hessian
 from gossamer.analyze.curvature.hutchinson import hessian_trace
 from gossamer.analyze.curvature.lanczos import spectral_density
@@ -23,7 +23,7 @@ ENDS = 5  # eigenvalues at each end
 EXACT = 3000  # coordinates up to which all eigenvalues are computed: 2,445 of LeNet5 at 95 %
 PROBES = 100  # of the trace
 STEPS, STARTS = 80, 8  # of the density: Lanczos steps from each random vector
-ROUNDING = 1e-6  # of the largest magnitude: what float32 gradients leave of a zero
+ROUNDING = 1e-5  # of the largest magnitude: what counts as zero, as in ``summarize_eigenvalues``
 
 
 def measured(run: Opened, asked: Asked, advance: Advance, moment: str, model: nn.Module, masks: Masks | None) -> Found:
@@ -42,36 +42,53 @@ def measured(run: Opened, asked: Asked, advance: Advance, moment: str, model: nn
     """
     batch = run.train(asked.images)
     operator = Counted(hessian(model, cross_entropy, batch, masks=masks, batch_size=asked.batch_size), advance)
-    size = operator.shape[0]
-    whole = asked.exact or size <= EXACT
-    advance(0, PROBES + (size if whole else STEPS * STARTS))
     notes: list[str] = []
-    # it asks for products and coordinates alone
-    trace = hessian_trace(cast(HessianOperator, operator), probes=PROBES, seed=asked.seed)
-    extremes: Rows = []
-    if whole:
-        exact = exact_hessian(
-            model, cross_entropy, batch, masks=masks, batch_size=asked.batch_size, progress=_steps(advance, size)
+    if asked.exact or operator.shape[0] <= EXACT:
+        advance(0, operator.shape[0])
+        steps = _steps(advance, operator.shape[0])
+        found = _whole(
+            exact_hessian(model, cross_entropy, batch, masks=masks, batch_size=asked.batch_size, progress=steps)
         )
-        values = exact.eigenvalues.flip(0).tolist()
-        resolution = ROUNDING * max(map(abs, values))
-        negative = sum(value < -resolution for value in values) / size
-        spectrum, density, extremes = [{"eigenvalue": value} for value in values], [], _ends(values)
     else:
-        found = spectral_density(operator, steps=STEPS, probes=STARTS, seed=asked.seed)
-        spectrum, density, resolution = [], found.rows(), found.width
-        negative = float(found.weights[found.nodes < -resolution].sum()) / STARTS
-        extremes = _extremes(operator, asked, moment, notes)
+        advance(0, PROBES + STEPS * STARTS)
+        found = _outside(operator, asked, moment, notes)
+    extremes, trace = found["extremes"], found["traces"][0]
     summary = {
-        "loss": operator.loss, "coordinates": size, "images": len(batch[1]), "exact": whole,
+        "loss": operator.loss, "coordinates": operator.shape[0], "images": len(batch[1]),
         "top": extremes[0]["eigenvalue"] if extremes else None,
         "bottom": extremes[-1]["eigenvalue"] if extremes else None,
-        "negative": negative, "resolution": resolution, "trace": trace.trace, "trace_error": trace.error,
+        **found["summary"][0], "trace": trace["trace"], "trace_error": trace["error"],
     }  # fmt: skip
-    tables = {
-        "summary": [summary], "extremes": extremes, "eigenvalues": spectrum, "density": density, "traces": trace.rows()
-    }  # fmt: skip
+    tables = {**found, "summary": [summary]}
     return Found({name: [{"moment": moment, **row} for row in rows] for name, rows in tables.items()}, notes)
+
+
+def _whole(exact: ExactHessian) -> dict[str, Rows]:
+    """The tables of a Hessian that is known in full; its trace is no estimate."""
+    values, told, diagonal = exact.eigenvalues.flip(0).tolist(), exact.summary(), exact.matrix.diagonal()
+    parts = {"all": diagonal, **{name: diagonal[part] for name, part in exact.coordinates.layers()}}
+    return {
+        "summary": [{"exact": True, "negative": told.negative_share, "resolution": told.bound}],
+        "extremes": _ends(values),
+        "eigenvalues": [{"eigenvalue": value} for value in values],
+        "density": [],
+        "traces": [{"parameter": name, "trace": float(part.sum()), "error": 0.0} for name, part in parts.items()],
+    }
+
+
+def _outside(operator: Counted, asked: Asked, moment: str, notes: list[str]) -> dict[str, Rows]:
+    """The tables of a Hessian of which only products are known."""
+    # it asks for products and coordinates alone
+    trace = hessian_trace(cast(HessianOperator, operator), probes=PROBES, seed=asked.seed)
+    found = spectral_density(operator, steps=STEPS, probes=STARTS, seed=asked.seed)
+    negative = float(found.weights[found.nodes < -found.width].sum()) / STARTS
+    return {
+        "summary": [{"exact": False, "negative": negative, "resolution": found.width}],
+        "extremes": _extremes(operator, asked, moment, notes),
+        "eigenvalues": [],
+        "density": found.rows(),
+        "traces": trace.rows(),
+    }
 
 
 def _steps(advance: Advance, size: int) -> Callable[[int, int], None]:

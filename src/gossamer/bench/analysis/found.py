@@ -15,7 +15,7 @@ from gossamer.bench.store import RunFolder
 from gossamer.core.errors import SettingError
 
 Rows = list[dict[str, Any]]
-FORMAT = 2  # of what is kept: another number where tables or columns change
+FORMAT = 3  # of what is kept: another number where tables or columns change
 KEPT = "kept"  # in the folder of the analysis
 
 
@@ -63,9 +63,11 @@ def kept(
     }
     key = sha256(json.dumps(whose, sort_keys=True).encode()).hexdigest()[:12]
     folder, name = RunFolder((place or run.folder).path / FOLDER / KEPT), f"{part}-{key}.json"
-    if folder.read_json(name) is None:
+    stored = folder.read_json(name)
+    if not isinstance(stored, dict) or "found" not in stored:
         folder.write_json(name, {**whose, "found": asdict(find())})
-    return Found(**folder.read_json(name)["found"])
+        stored = folder.read_json(name)
+    return Found(**stored["found"])
 
 
 def written(
