@@ -33,14 +33,19 @@ from gossamer.bench.analysis import (
     hessian as curved,
 )
 from gossamer.bench.analysis.asked import Asked
-from gossamer.bench.analysis.begun import begun
+from gossamer.bench.analysis.begun import begun, lacking
 from gossamer.bench.analysis.found import Found, NotHereError, kept
 from gossamer.bench.analysis.opened import Opened, opened
 from gossamer.bench.analysis.progress import bars, nobody
+from gossamer.bench.data import load
+from gossamer.bench.lab import dense_of
+from gossamer.bench.place import Bench
+from gossamer.bench.run import run
 from gossamer.core import masks as mask_ops
 from gossamer.core.distribution import counts, erk
 from gossamer.core.errors import DataError, MissingError, SettingError, StateError
 from tests.test_cli import invoke
+from tests.workbench import spec
 
 QUICK = ("--data", "digits", "--epochs", "1", "--device", "cpu", "--checkpoint-seconds", "1000")
 SET = ("--model", "convnet", "--method", "set", "--sparsity", "0.9", "--set", "set.every=2", "--trace", "4")
@@ -422,3 +427,18 @@ def test_bars_know_what_lies_ahead() -> None:
 def test_settings_outside_their_ranges_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(SettingError, match=r"expected images ≥ 1 and batch_size ≥ 1|expected a seed of 0 or more"):
         Asked(**wrong)  # type: ignore[arg-type]  # numbers by name
+
+
+def test_what_was_not_found_without_a_run_is_found_when_it_is_back(tmp_path: Path) -> None:
+    each = spec("lth", settings={"rounds": "1", "rewind": "0"}, data=load("digits"))
+    place = Bench(load("digits"), tmp_path)
+    run(each, place)
+    dense = tmp_path / dense_of(each).key
+    dense.rename(tmp_path / "away")
+    own = opened(tmp_path / each.key, None, None, torch.device("cpu"))
+    assert lacking(own) == [dense]
+    keep = {"part": "toy", "settings": {}}
+    assert kept(own, find=lambda: Found({}, ["without"]), **keep).notes == ["without"]
+    (tmp_path / "away").rename(dense)
+    assert lacking(own) == []
+    assert kept(own, find=lambda: Found({}, ["with"]), **keep).notes == ["with"]

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -42,16 +43,28 @@ def begun(run: Opened) -> Begun:
         MissingError: it began from another run, which is not beside it any more.
     """
     spec, bench = run.spec, run.bench
-    for parent in _parents(spec):
-        if RunFolder(bench.out / parent.key).result() is None:
-            raise MissingError(
-                f"expected the run that this one began from in {bench.out / parent.key}, got no finished run there; "
-                "put it back beside this one"
-            )
+    for place in lacking(run):
+        raise MissingError(
+            f"expected the run that this one began from in {place}, got no finished run there; put it back beside this "
+            "one"
+        )
     with warnings.catch_warnings():  # told when it was trained
         warnings.simplefilter("ignore")
         training = beginning(spec, replace(bench, watch=Untrained()))
     return Begun(training.model.eval(), {} if training.sparsifier is None else training.sparsifier.masks)
+
+
+def lacking(run: Opened) -> list[Path]:
+    """The folders of runs that this one began from and that are not there.
+
+    Args:
+        run: the run.
+
+    Returns:
+        Their folders.
+    """
+    places = [run.bench.out / parent.key for parent in _parents(run.spec)]
+    return [place for place in places if RunFolder(place).result() is None]
 
 
 def drawn(run: Opened) -> tuple[nn.Module, list[tuple[Tensor, Tensor]]]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from gossamer._version import __version__
+from gossamer.bench.analysis.begun import lacking
 from gossamer.bench.analysis.opened import FOLDER, Opened
 from gossamer.bench.store import RunFolder
 from gossamer.core.errors import SettingError
@@ -59,6 +60,7 @@ def kept(
         "weights": run.digest,
         "run": run.spec.key,
         "part": part,
+        "lacking": [place.name for place in lacking(run)],  # what was not found without a run is found with it
         **settings,
     }
     key = sha256(json.dumps(whose, sort_keys=True).encode()).hexdigest()[:12]
