@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from rich.progress import Progress
 from torch.nn.functional import cross_entropy
 
 from gossamer.analyze.channels.kernels import space, space_rows
@@ -414,13 +415,17 @@ def test_what_was_found_is_found_once_for_each_setting_and_network(tmp_path: Pat
     assert len(calls) == 4
 
 
-def test_bars_know_what_lies_ahead() -> None:
-    console = Console(quiet=True)
-    with bars(console) as begin:
+def test_bars_know_what_lies_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Progress] = []
+    enter = Progress.__enter__
+    monkeypatch.setattr(Progress, "__enter__", lambda self: drawn.append(self) or enter(self))
+    with bars(Console(quiet=True)) as begin:
         advance = begin("hessian")
         advance(0, 10)
         advance(2.5)
         advance(1, 4)
+        (task,) = drawn[0].tasks
+        assert (task.description, task.completed, task.total) == ("hessian", 3.5, 14)
 
 
 @pytest.mark.parametrize("wrong", [{"images": 0}, {"batch_size": 0}, {"seed": -1}])
