@@ -4,9 +4,9 @@ import doctest
 
 import pytest
 import torch
-from gossamer.analyze.channels.grad_cam import grad_cam
 from torch import nn
 
+from gossamer.analyze.channels.grad_cam import grad_cam
 from gossamer.core.errors import DataError, SettingError, StateError, UnknownNameError
 from tests.pictures import left_as_found, network, pictures
 from tests.reference.grad_cam import grad_cam as one_by_one

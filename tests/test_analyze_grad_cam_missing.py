@@ -3,8 +3,8 @@
 import sys
 
 import pytest
-from gossamer.analyze.channels.grad_cam import grad_cam
 
+from gossamer.analyze.channels.grad_cam import grad_cam
 from gossamer.core.errors import MissingError
 from tests.pictures import network, pictures
 

@@ -5,13 +5,13 @@ import math
 
 import pytest
 import torch
-from gossamer.analyze.channels.concentration import evenness, expected_evenness, expected_gini, gini
-from gossamer.analyze.channels.kernels import space, space_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
+from gossamer.analyze.channels.concentration import evenness, expected_evenness, expected_gini, gini
+from gossamer.analyze.channels.kernels import space, space_rows
 from gossamer.core.errors import SettingError, StateError
 from tests.networks import convnet, tied
 from tests.pictures import left_as_found, network
